@@ -1,0 +1,403 @@
+/**
+ * A thread's allocator: blocks come from caches of its own, one per size class, without an atomic
+ * operation. What it hands out is private until a swap publishes it, and is written down in the
+ * thread's draft log first, so that the reaper can give it back.
+ *
+ * **Invariants.** A block is in exactly one of: a cache, the log of a draft that is not published,
+ * the slot's own chunks, the free list of a span, the limbo, what is reachable. While it moves it
+ * may be in two for an instant, never in none: it is linked to its new owner before it leaves the
+ * old one.
+ *
+ * **Ordering.** Slot words are plain: the owner writes them, and the reaper reads them after the
+ * owner's exit event, which happens after everything that the owner did. Spans are carved by one
+ * compare-and-swap on a state word that was never used before.
+ *
+ * **Progress.** Wait-free from the cache. A miss asks the supply (the reclaimer's lock, tried once)
+ * and else carves a fresh span: lock-free, since a lost swap means that another thread got a span.
+ * Only when neither has anything does the supply wait, for a bounded time.
+ *
+ * **Crash.** Between the log entry and the advance of the cache a block is in both: the reaper
+ * takes the union. A span in state CARVING belongs to nobody's list yet: the reaper gives it back. Of a
+ * large block the first span is OWNED last, after the log entry; a further span that no large
+ * block covers is stray, and the reaper gives it back too.
+ */
+
+import type { RootswapError } from '../errors.ts'
+import { CHUNK, FREE, sizeClassOf } from './kinds.ts'
+import {
+  type Layout,
+  SLOT_CACHED_WORDS,
+  SLOT_CACHES,
+  SLOT_LAST_TICKET,
+  SLOT_LOG,
+  SLOT_LOG_COUNT,
+  SLOT_TICKET,
+  SPAN_CARVING,
+  SPAN_FRESH,
+  SPAN_HINT_AT,
+  SPAN_OWNED,
+  SPAN_RUN,
+  SPAN_STATE,
+  SPAN_USE,
+  SPAN_WORDS,
+  USE_BLOCKS,
+  USE_BODY,
+  USE_LARGE,
+} from './layout.ts'
+import { LARGE, type SizeClasses } from './size-classes.ts'
+import type { Offset, Words } from './words.ts'
+
+/** Where blocks come from when a cache is empty and no fresh span is left. */
+export interface Supply {
+  /** A chain of free blocks of the class, already in the thread's cache; its head, or 0. */
+  refill(sizeClass: number): Offset
+  /** A block made of given-back spans, already in this thread's draft log; or 0. */
+  run(spans: number): Offset
+  /** Reclaims, waits for a bounded time; false when nothing more can come. */
+  relieve(attempt: number): boolean
+  /** The error to throw when nothing came. */
+  full(requestedWords: number): RootswapError
+}
+
+/** Words of a chunk before its entries: header, count, link to the older chunk. */
+export const CHUNK_HEAD = 3
+const CHUNK_WORDS_MAX = 1024
+
+export class Allocator {
+  readonly words: Words
+  readonly m: Int32Array
+  readonly layout: Layout
+  readonly classes: SizeClasses
+  readonly slotAt: Offset
+  /** Entries of one log chunk. */
+  readonly entriesPerChunk: number
+  readonly supply: Supply
+  readonly #classOf: Uint8Array
+  readonly #chunkClass: number
+  readonly #slot: number
+
+  constructor(words: Words, layout: Layout, classes: SizeClasses, owner: SlotAndSupply) {
+    this.words = words
+    this.m = words.m
+    this.layout = layout
+    this.classes = classes
+    this.slotAt = owner.slotAt
+    this.supply = owner.supply
+    this.#slot = owner.slot
+    this.#classOf = classes.classOf
+    this.#chunkClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
+    this.entriesPerChunk = chunkEntries(classes)
+  }
+
+  /** Begins a draft: from now on blocks belong to it. Returns its ticket. */
+  begin(): number {
+    const { m, slotAt } = this
+    if (this.words.load(slotAt + SLOT_TICKET) !== 0) this.abort()
+    if (m[slotAt + SLOT_LOG] === 0) this.#addChunk()
+    m[slotAt + SLOT_LOG_COUNT] = 0
+    const ticket = nextTicket(m[slotAt + SLOT_LAST_TICKET] as number)
+    m[slotAt + SLOT_LAST_TICKET] = ticket
+    this.words.store(slotAt + SLOT_TICKET, ticket)
+    return ticket
+  }
+
+  /** Ends a draft whose record was swapped in: its blocks are published. */
+  end(): void {
+    this.words.store(this.slotAt + SLOT_TICKET, 0)
+    this.#trimLog()
+  }
+
+  /** Ends a draft that was not published: its blocks go back to the caches. */
+  abort(): void {
+    this.rewind(0)
+    this.words.store(this.slotAt + SLOT_TICKET, 0)
+  }
+
+  /** How many blocks the draft has; `rewind` takes it. */
+  mark(): number {
+    return this.m[this.slotAt + SLOT_LOG_COUNT] as number
+  }
+
+  /** Gives back every block of the draft that was allocated after `mark`. */
+  rewind(mark: number): void {
+    const { m, slotAt } = this
+    for (let count = this.mark(); count > mark; count--) {
+      const block = this.entryAt(count - 1)
+      const run = sizeClassOf(m, block) === LARGE
+      if (run) this.#disown(block)
+      else this.#toCache(block)
+      m[slotAt + SLOT_LOG_COUNT] = count - 1
+      if (run) this.#freeRun(block)
+      if ((count - 1) % this.entriesPerChunk === 0 && count > 1) this.#dropChunk()
+    }
+  }
+
+  /** A private block of at least `size` words: class stamped, kind 0, count 1, contents undefined.
+   *  Throws `ERR_HEAP_FULL`. */
+  allocate(size: number): Offset {
+    if (size > this.classes.largest) return this.#allocateRun(size)
+    this.#room()
+    const { m, slotAt } = this
+    const sizeClass = this.#classOf[size] as number
+    const cacheAt = slotAt + SLOT_CACHES + sizeClass
+    const block = (m[cacheAt] as number) || this.#miss(sizeClass, size)
+    const next = m[block + 1] as number
+    this.#log(block)
+    m[cacheAt] = next
+    m[slotAt + SLOT_CACHED_WORDS] =
+      (m[slotAt + SLOT_CACHED_WORDS] as number) - (this.classes.sizes[sizeClass] as number)
+    m[block] = sizeClass << 4
+    m[block + 1] = 1
+    return block
+  }
+
+  /** The block that the draft allocated as its `index`-th. */
+  entryAt(index: number): Offset {
+    const { m, entriesPerChunk } = this
+    let chunk = m[this.slotAt + SLOT_LOG] as number
+    const newest = Math.max(0, this.mark() - 1)
+    let back = Math.floor(newest / entriesPerChunk) - Math.floor(index / entriesPerChunk)
+    for (; back > 0; back--) chunk = m[chunk + 2] as number // bound: chunks of the log
+    return m[chunk + CHUNK_HEAD + (index % entriesPerChunk)] as number
+  }
+
+  /** Words that a block takes, its class's rounding included. */
+  sizeOf(block: Offset): number {
+    return blockWords(this.m, block, this.layout, this.classes)
+  }
+
+  /** Links a block of the chunk class through `link`, then takes it out of the cache: for blocks
+   *  that belong to the slot itself (log chunks, lease chunks). */
+  takeChunk(link: (block: Offset) => void): Offset {
+    const { m, slotAt } = this
+    const cacheAt = slotAt + SLOT_CACHES + this.#chunkClass
+    const size = this.classes.sizes[this.#chunkClass] as number
+    const block = (m[cacheAt] as number) || this.#miss(this.#chunkClass, size)
+    const next = m[block + 1] as number
+    link(block)
+    m[cacheAt] = next
+    m[slotAt + SLOT_CACHED_WORDS] = (m[slotAt + SLOT_CACHED_WORDS] as number) - size
+    m[block] = (this.#chunkClass << 4) | CHUNK
+    return block
+  }
+
+  /** Makes room for one more log entry: before a block is looked at, since it takes one itself. */
+  #room(): void {
+    const count = this.mark()
+    if (count !== 0 && count % this.entriesPerChunk === 0) this.#addChunk()
+  }
+
+  /** Where the next log entry goes; `#room` was called before. */
+  nextEntryAt(): Offset {
+    const chunk = this.m[this.slotAt + SLOT_LOG] as number
+    return chunk + CHUNK_HEAD + (this.mark() % this.entriesPerChunk)
+  }
+
+  #log(block: Offset): void {
+    this.m[this.nextEntryAt()] = block
+    this.m[this.slotAt + SLOT_LOG_COUNT] = this.mark() + 1
+  }
+
+  #addChunk(): void {
+    const { m, slotAt } = this
+    this.takeChunk((block) => {
+      m[block + 2] = m[slotAt + SLOT_LOG] as number
+      m[slotAt + SLOT_LOG] = block
+    })
+  }
+
+  #dropChunk(): void {
+    const { m, slotAt } = this
+    const chunk = m[slotAt + SLOT_LOG] as number
+    this.#toCache(chunk)
+    m[slotAt + SLOT_LOG] = m[chunk + 2] as number
+  }
+
+  #trimLog(): void {
+    const { m, slotAt } = this
+    while (m[(m[slotAt + SLOT_LOG] as number) + 2] !== 0) this.#dropChunk() // bound: chunks
+    m[slotAt + SLOT_LOG_COUNT] = 0
+  }
+
+  #toCache(block: Offset): void {
+    const { m, slotAt } = this
+    const sizeClass = sizeClassOf(m, block)
+    const cacheAt = slotAt + SLOT_CACHES + sizeClass
+    m[block] = (sizeClass << 4) | FREE
+    m[block + 1] = m[cacheAt] as number
+    m[cacheAt] = block
+    m[slotAt + SLOT_CACHED_WORDS] =
+      (m[slotAt + SLOT_CACHED_WORDS] as number) + (this.classes.sizes[sizeClass] as number)
+  }
+
+  /** The cache of the class is empty: fills it and returns its head, or throws. */
+  #miss(sizeClass: number, size: number): Offset {
+    for (let attempt = 0; ; attempt++) {
+      const block = this.supply.refill(sizeClass) || this.#carve(sizeClass)
+      if (block !== 0) return block
+      if (!this.supply.relieve(attempt)) throw this.supply.full(size) // bound: relieve's
+    }
+  }
+
+  /** Cuts a fresh span into blocks; returns the first, or 0 when no fresh span is left. */
+  #carve(sizeClass: number): Offset {
+    const span = this.#claimFresh(1)
+    if (span < 0) return 0
+    return this.fillCache(sizeClass, span, this.cut(sizeClass, span))
+  }
+
+  /** Threads the blocks of a claimed span together; returns how many. */
+  cut(sizeClass: number, span: number): number {
+    const { m, layout } = this
+    const size = this.classes.sizes[sizeClass] as number
+    const first = spanStart(layout, span)
+    const count = Math.floor((1 << layout.spanShift) / size)
+    for (let index = 0; index < count; index++) {
+      const block = first + index * size
+      m[block] = (sizeClass << 4) | FREE
+      m[block + 1] = index + 1 < count ? block + size : 0
+    }
+    return count
+  }
+
+  /** Puts a cut span of this thread into its (empty) cache and makes the span OWNED. */
+  fillCache(sizeClass: number, span: number, count: number): Offset {
+    const { m, layout, slotAt } = this
+    const first = spanStart(layout, span)
+    m[slotAt + SLOT_CACHES + sizeClass] = first
+    m[slotAt + SLOT_CACHED_WORDS] =
+      (m[slotAt + SLOT_CACHED_WORDS] as number) +
+      count * (this.classes.sizes[sizeClass] as number)
+    const at = spanAt(layout, span)
+    this.words.store(at + SPAN_USE, USE_BLOCKS | (sizeClass << 8))
+    this.words.store(at + SPAN_STATE, SPAN_OWNED)
+    return first
+  }
+
+  /** Claims `spans` neighbouring fresh spans for this thread; the first, or -1. */
+  #claimFresh(spans: number): number {
+    const { words, layout } = this
+    const hint = words.load(SPAN_HINT_AT)
+    const claim = SPAN_CARVING | (this.#slot << 8)
+    let got = 0
+    let index = hint
+    for (; index < layout.spanCount && got < spans; index++) {
+      const stateAt = spanAt(layout, index) + SPAN_STATE
+      if (
+        words.load(stateAt) === SPAN_FRESH &&
+        words.compareExchange(stateAt, SPAN_FRESH, claim) === SPAN_FRESH
+      ) {
+        got++
+      } else {
+        this.#unclaim(index - got, got)
+        got = 0
+      }
+    }
+    if (got < spans) {
+      this.#unclaim(index - got, got)
+      return -1
+    }
+    if (spans === 1) words.compareExchange(SPAN_HINT_AT, hint, index)
+    return index - spans
+  }
+
+  #unclaim(first: number, spans: number): void {
+    unclaimSpans(this.words, this.layout, first, spans)
+  }
+
+  #allocateRun(size: number): Offset {
+    this.#room()
+    const spans = Math.ceil(size / (1 << this.layout.spanShift))
+    if (spans > this.layout.spanCount) throw this.supply.full(size)
+    for (let attempt = 0; ; attempt++) {
+      const block = this.supply.run(spans) || this.#freshRun(spans)
+      if (block !== 0) return block
+      if (!this.supply.relieve(attempt)) throw this.supply.full(size) // bound: relieve's
+    }
+  }
+
+  #freshRun(spans: number): Offset {
+    const first = this.#claimFresh(spans)
+    if (first < 0) return 0
+    const { m, words, layout } = this
+    const at = spanAt(layout, first)
+    const block = spanStart(layout, first)
+    for (let index = first + 1; index < first + spans; index++) {
+      words.store(spanAt(layout, index) + SPAN_USE, USE_BODY | (this.#slot << 8))
+      words.store(spanAt(layout, index) + SPAN_STATE, SPAN_OWNED)
+    }
+    m[at + SPAN_RUN] = spans
+    words.store(at + SPAN_USE, USE_LARGE | (this.#slot << 8))
+    m[block] = LARGE << 4
+    m[block + 1] = 1
+    this.#log(block)
+    words.store(at + SPAN_STATE, SPAN_OWNED)
+    return block
+  }
+
+  /** Marks a private run as claimed but not yet a block, so that it may leave the log. */
+  #disown(block: Offset): void {
+    const at = spanAt(this.layout, spanOf(this.layout, block))
+    this.words.store(at + SPAN_STATE, SPAN_CARVING | (this.#slot << 8))
+  }
+
+  /** A private run was never published, so its spans may be fresh again at once. */
+  #freeRun(block: Offset): void {
+    const first = spanOf(this.layout, block)
+    this.#unclaim(first, this.m[spanAt(this.layout, first) + SPAN_RUN] as number)
+  }
+}
+
+/** Makes claimed spans fresh again, the first one last, and lets the hint see them. */
+export function unclaimSpans(words: Words, layout: Layout, first: number, spans: number): void {
+  for (let index = first + spans - 1; index >= first; index--) {
+    words.store(spanAt(layout, index) + SPAN_STATE, SPAN_FRESH)
+  }
+  for (;;) {
+    const hint = words.load(SPAN_HINT_AT)
+    if (spans === 0 || first >= hint) return
+    // A failed swap means that another thread moved the hint.
+    if (words.compareExchange(SPAN_HINT_AT, hint, first) === hint) return
+  }
+}
+
+export interface SlotAndSupply {
+  readonly slot: number
+  readonly slotAt: Offset
+  readonly supply: Supply
+}
+
+export function chunkEntries(classes: SizeClasses): number {
+  const sizeClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
+  return (classes.sizes[sizeClass] as number) - CHUNK_HEAD
+}
+
+export function spanAt(layout: Layout, span: number): Offset {
+  return layout.spansAt + span * SPAN_WORDS
+}
+
+export function spanStart(layout: Layout, span: number): Offset {
+  return layout.firstSpanAt + (span << layout.spanShift)
+}
+
+export function spanOf(layout: Layout, block: Offset): number {
+  return (block - layout.firstSpanAt) >> layout.spanShift
+}
+
+export function blockWords(
+  m: Int32Array,
+  block: Offset,
+  layout: Layout,
+  classes: SizeClasses,
+): number {
+  const sizeClass = sizeClassOf(m, block)
+  if (sizeClass !== LARGE) return classes.sizes[sizeClass] as number
+  return (m[spanAt(layout, spanOf(layout, block)) + SPAN_RUN] as number) << layout.spanShift
+}
+
+/** Tickets count up and skip 0; they are compared for equality only. */
+function nextTicket(last: number): number {
+  const next = (last + 1) | 0
+  return next === 0 ? 1 : next
+}
+

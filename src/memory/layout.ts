@@ -1,0 +1,254 @@
+/**
+ * Where every shared word of a heap lies: the one declaration of each.
+ *
+ * A heap is one SharedArrayBuffer of fixed length: a header, the root cells, the thread slots, the
+ * span table, the shape table, the journal, then the spans that blocks are cut from. Positions are
+ * computed from four numbers that stand in the header (capacity, threads, cells, span size), so
+ * that every thread that opens the heap derives the same layout.
+ *
+ * **Invariants.** A word has one writer at a time, named below: `t` = the thread that owns the
+ * slot, `L` = whoever holds the reclaim lock, `P` = publishers by compare-and-swap, `once` =
+ * written before the heap is shared. Offset 0 is never a block, so 0 means "none".
+ *
+ * **Ordering.** Words of kind `t` and `P` are accessed atomically where another thread decides on
+ * them (said per word); words of kind `L` are plain and ordered by the lock.
+ *
+ * **Progress.** Nothing here runs.
+ *
+ * **Crash.** Words `t` are cleared by the reaper; words `L` are repaired from the journal.
+ */
+
+import type { Offset } from './words.ts'
+
+export const MAGIC = 0x72737770
+export const FORMAT = 1
+
+/* ---- header: one word each ------------------------------------------------------------------ */
+
+/** once. */
+export const MAGIC_AT = 0
+/** once. */
+export const FORMAT_AT = 1
+/** once: length of the heap in words. */
+export const CAPACITY_AT = 2
+/** once: how many thread slots. */
+export const THREADS_AT = 3
+/** once: how many root cells. */
+export const CELLS_AT = 4
+/** once: log2 of a span's words. */
+export const SPAN_SHIFT_AT = 5
+/** once: two words that tell heaps apart. */
+export const IDENTITY_AT = 6
+/** once: published versions that may wait before a publisher starts a round. */
+export const RECLAIM_EVERY_AT = 8
+/** once: limbo limit in words. */
+export const LIMBO_MAX_AT = 9
+/** once: milliseconds after which a stopped section is reported. */
+export const STALL_MS_AT = 10
+/** once: the longest that a writer waits, in milliseconds. */
+export const MAX_WAIT_MS_AT = 11
+/** once: set to 1 when the header is complete; atomic. */
+export const READY_AT = 12
+
+/** CAS by any thread: 0 or the owner's tag; atomic. A cache line of its own. */
+export const LOCK_AT = 32
+/** L: what the round does next; see reclaim/round.ts. */
+export const PHASE_AT = 33
+/** L: rounds finished, wraps; compared for equality only. Atomic loads by `synchronize`. */
+export const ROUND_AT = 34
+/** L: nodes whose count fell to 0, linked by their count word. */
+export const DEAD_AT = 35
+/** L: departed records that a lease holds, linked by their `next`. */
+export const ZOMBIE_AT = 36
+/** L: spans that were given back, linked by the span table. */
+export const FREE_SPANS_AT = 37
+/** L: rounds begun; wraps. */
+export const BEGUN_AT = 38
+
+/** CAS-carved: first span that may never have been used; a hint, monotone, atomic. */
+export const SPAN_HINT_AT = 48
+/** Rung (added to, then notified) by a publisher while somebody waits; wraps; atomic. */
+export const BELL_AT = 49
+/** How many threads wait for the bell; atomic. */
+export const WAITERS_AT = 50
+/** 0 or the tag of a thread that asks writers to pause (`verify`); atomic. */
+export const FREEZE_AT = 51
+/** Shapes published so far; monotone hint, atomic. */
+export const SHAPES_AT = 52
+/** One more than the highest slot ever registered; monotone, atomic. */
+export const SLOTS_AT = 53
+/** Lost compare-and-swaps of publishers; a statistic, atomic add. */
+export const CONFLICTS_AT = 54
+/** L: blocks freed so far, wraps; a statistic. */
+export const FREED_AT = 55
+/** Set by a thread that published and found the lock taken; cleared by its owner; atomic. */
+export const REQUEST_AT = 56
+
+/** L: per size class, the first span with free blocks. */
+export const CLASS_HEADS_AT = 64
+export const CLASSES_MAX = 64
+const HEADER_WORDS = CLASS_HEADS_AT + CLASSES_MAX
+
+/* ---- a root cell ---------------------------------------------------------------------------- */
+
+export const CELL_WORDS = 16
+/** P: the newest record, or 0; atomic, but for the poll that `current` makes. */
+export const CELL_ROOT = 0
+/** L: the oldest record that has not departed. */
+export const CELL_OLDEST = 1
+/** L: the newest record that has arrived, or 0. */
+export const CELL_ARRIVED = 2
+/** L: how far the departure of the oldest record is; 0 = not begun. */
+export const CELL_CURSOR = 3
+/** CAS: generation << 2 | state (0 free, 1 claimed, 2 named, 3 closing); atomic. */
+export const CELL_STATE = 4
+/** t: tag of the thread that claimed the cell. */
+export const CELL_OWNER = 5
+/** L: the newest record when the round began; 0 = the cell does not depart this round. */
+export const CELL_TOP = 6
+/** CAS: 0 or the tag of a writer that lost often and has its turn; atomic. */
+export const CELL_TURN = 7
+/** L: how many of the arriving record's `inc` entries have been counted. */
+export const CELL_ARRIVING = 8
+/** once per naming: value word of the store's name, or 0. */
+export const CELL_NAME = 9
+
+/* ---- a thread slot -------------------------------------------------------------------------- */
+
+export const SLOT_WORDS = 128
+/** t: odd while inside library code that reads unleased nodes; atomic. */
+export const SLOT_SECTION = 0
+/** t: odd while inside `read(fn)`; holds up `synchronize`, not reclaiming; atomic. */
+export const SLOT_READING = 1
+/** CAS: generation << 1 | live; atomic. */
+export const SLOT_STATE = 2
+/** t: `worker_threads.threadId` of the owner. */
+export const SLOT_THREAD = 3
+/** t: thread id of the creator of the owner, or -1. */
+export const SLOT_CREATOR = 4
+/** t: number of the draft being built or swapped, 0 = none; atomic. */
+export const SLOT_TICKET = 5
+/** L: ticket of the owner's newest record that has arrived. */
+export const SLOT_PUBLISHED = 6
+/** t: newest chunk of the draft log. */
+export const SLOT_LOG = 7
+/** t: entries in the draft log. */
+export const SLOT_LOG_COUNT = 8
+/** t: words in the caches, a statistic. */
+export const SLOT_CACHED_WORDS = 9
+/** t: chain of further lease words. */
+export const SLOT_LEASE_CHAIN = 10
+/** t: 1 while counted in WAITERS. */
+export const SLOT_WAITING = 11
+/** creator: 1 when somebody will see the owner's `exit`. */
+export const SLOT_WATCHED = 12
+/** L: the section word when the round began. */
+export const SLOT_SNAPSHOT = 13
+/** t: the last ticket given; never reset within a generation of the slot. */
+export const SLOT_LAST_TICKET = 14
+/** t: milliseconds (wall clock, low 31 bits) when the section or read was last seen begun. */
+export const SLOT_SINCE = 15
+/** t: the first lease words; atomic. */
+export const SLOT_LEASES = 16
+export const SLOT_LEASE_COUNT = 16
+/** t: head of the cache of each size class, linked by the blocks' count word. */
+export const SLOT_CACHES = 32
+/** t: UTF-8 label, zero-terminated. */
+export const SLOT_LABEL = 96
+export const SLOT_LABEL_WORDS = 32
+
+/* ---- the span table ------------------------------------------------------------------------- */
+
+export const SPAN_WORDS = 8
+/** CAS from FRESH to the claimer, who makes it OWNED (or FRESH again); atomic. */
+export const SPAN_STATE = 0
+/** The claimer while CARVING (atomic), then L: use | class or slot << 8. */
+export const SPAN_USE = 1
+/** L: first free block. */
+export const SPAN_FREE = 2
+/** L: how many free blocks. */
+export const SPAN_FREE_COUNT = 3
+/** L: neighbours in the list of the class, or of the free spans, as index + 1. */
+export const SPAN_NEXT = 4
+export const SPAN_PREVIOUS = 5
+/** The claimer while CARVING, then L: spans of a large block, in its first span. */
+export const SPAN_RUN = 6
+
+export const SPAN_FRESH = 0
+/** | slot << 8. */
+export const SPAN_CARVING = 1
+export const SPAN_OWNED = 2
+
+/** | class << 8: cut into blocks of one class. */
+export const USE_BLOCKS = 1
+/** In the list of free spans. */
+export const USE_NONE = 2
+/** | slot << 8: first span of a large block. */
+export const USE_LARGE = 3
+/** | slot << 8: a further span of a large block. */
+export const USE_BODY = 4
+
+/* ---- a lease word --------------------------------------------------------------------------- */
+
+/** Set beside the record offset where the lease is a cache of `current`, not a snapshot. */
+export const LEASE_SOFT = 1
+
+export interface Layout {
+  readonly capacity: number
+  readonly threads: number
+  readonly cells: number
+  readonly spanShift: number
+  readonly cellsAt: Offset
+  readonly slotsAt: Offset
+  readonly spansAt: Offset
+  readonly spanCount: number
+  /** First word of span 0; a multiple of the span size is not needed. */
+  readonly firstSpanAt: Offset
+  readonly shapesAt: Offset
+  readonly shapesMax: number
+  /** armed count, then pairs of address and value. */
+  readonly journalAt: Offset
+  readonly journalPairs: number
+}
+
+/** Pairs in the journal: a node has at most 1,024 references, each one pair, and a few words. */
+const JOURNAL_PAIRS = 4096
+
+export function layoutOf(
+  capacity: number,
+  threads: number,
+  cells: number,
+  spanShift: number,
+): Layout {
+  const cellsAt = HEADER_WORDS
+  const slotsAt = cellsAt + cells * CELL_WORDS
+  const journalAt = slotsAt + threads * SLOT_WORDS
+  const shapesAt = journalAt + 2 + 2 * JOURNAL_PAIRS
+  const shapesMax = Math.max(256, Math.min(1 << 17, capacity >> 9))
+  const spansAt = (shapesAt + shapesMax + 15) & ~15
+  const spanWords = 1 << spanShift
+  const spanCount = Math.max(0, Math.floor((capacity - spansAt - 16) / (spanWords + SPAN_WORDS)))
+  const firstSpanAt = (spansAt + spanCount * SPAN_WORDS + 15) & ~15
+  return {
+    capacity,
+    threads,
+    cells,
+    spanShift,
+    cellsAt,
+    slotsAt,
+    spansAt,
+    spanCount,
+    firstSpanAt,
+    shapesAt,
+    shapesMax,
+    journalAt,
+    journalPairs: JOURNAL_PAIRS,
+  }
+}
+
+/** log2 of a span's words: small heaps get small spans, so that few classes do not fill them. */
+export function spanShiftFor(capacity: number): number {
+  if (capacity >= 1 << 24) return 14
+  if (capacity >= 1 << 21) return 12
+  return 10
+}

@@ -1,0 +1,58 @@
+/**
+ * The reclaim lock: one word that names its owner, so that it survives the owner.
+ *
+ * **Invariants.** The word is 0 or the tag (slot and generation) of one thread. Nobody waits while
+ * holding it. Words marked L in memory/layout.ts change only under it.
+ *
+ * **Ordering.** `[lock-take]` the swap that takes it Pairs with [lock-give], the store that gives
+ * it back: what the last owner wrote to L words is visible to the next.
+ *
+ * **Progress.** `tryTake` is wait-free. `take` waits for a bounded time that the caller gives.
+ *
+ * **Crash.** A dead owner's tag stays in the word. The reaper swaps it for its own tag after the
+ * exit event, repairs the journal, and goes on; the slot is freed last, so the tag cannot come
+ * back for another thread before.
+ */
+
+import { LOCK_AT } from '../memory/layout.ts'
+import type { Words } from '../memory/words.ts'
+
+export class ReclaimLock {
+  readonly #words: Words
+  /** Identifies this thread: see `tagOf`. */
+  readonly tag: number
+
+  constructor(words: Words, tag: number) {
+    this.#words = words
+    this.tag = tag
+  }
+
+  tryTake(): boolean {
+    // [lock-take] Pairs with [lock-give].
+    return this.#words.compareExchange(LOCK_AT, 0, this.tag) === 0
+  }
+
+  give(): void {
+    this.#words.store(LOCK_AT, 0) // [lock-give] Pairs with [lock-take].
+    this.#words.notify(LOCK_AT)
+  }
+
+  /** Takes the lock over from a thread that is known to be dead; false if it did not hold it. */
+  takeFrom(dead: number): boolean {
+    return this.#words.compareExchange(LOCK_AT, dead, this.tag) === dead
+  }
+
+  /** The owner's tag, or 0. */
+  owner(): number {
+    return this.#words.load(LOCK_AT)
+  }
+}
+
+/** A thread's identity in one word: slot and as much of its generation as fits, never 0. */
+export function tagOf(slot: number, generation: number): number {
+  return ((generation & 0x3fff) << 17) | (slot + 1)
+}
+
+export function slotOfTag(tag: number): number {
+  return (tag & 0x1ffff) - 1
+}

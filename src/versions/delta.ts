@@ -1,0 +1,60 @@
+/**
+ * The delta that a draft collects while its successor nodes are built: what the new version
+ * replaces and which nodes of older versions it references anew. `record.ts` writes it down.
+ *
+ * **Invariants.** Entries are in pre-order: a replaced node before the nodes replaced below it. A
+ * node that is replaced under two parents (it is shared) has one entry per parent edge. `inc` has
+ * one entry for each reference from a new node, or from the record's root, to an old node that is
+ * not the in-place kept child of a replaced node.
+ *
+ * **Ordering, Progress, Crash.** Private to one thread; nothing shared until the record is written.
+ */
+
+import { type Memory, wordsOfBlock } from '../memory/memory.ts'
+import type { Offset } from '../memory/words.ts'
+
+const NO_DROPS: readonly number[] = []
+
+export class Delta {
+  /** `node, drops, index…` per entry, as in a record. */
+  readonly out: number[] = []
+  readonly inc: number[] = []
+  /** The predecessor's root is dropped whole: no entry speaks of it. */
+  dropRoot = false
+  /** Words of the replaced nodes, for the limbo's statistics. */
+  retiredWords = 0
+  readonly #memory: Memory
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  /** `node` has a successor that keeps (or replaces below) all its children but those whose
+   *  indexes, counted within its references, are in `dropped`. */
+  replaced(node: Offset, dropped: readonly number[] = NO_DROPS): void {
+    this.out.push(node, dropped.length)
+    for (const index of dropped) this.out.push(index)
+    this.retiredWords += wordsOfBlock(this.#memory, node)
+  }
+
+  /** A new node references the old `node` (moved, duplicated, re-used). */
+  included(node: Offset): void {
+    this.inc.push(node)
+  }
+
+  /** The whole previous value is dropped. */
+  droppedRoot(): void {
+    this.dropRoot = true
+  }
+
+  clear(): void {
+    this.out.length = 0
+    this.inc.length = 0
+    this.dropRoot = false
+    this.retiredWords = 0
+  }
+
+  get isEmpty(): boolean {
+    return this.out.length === 0 && this.inc.length === 0 && !this.dropRoot
+  }
+}
