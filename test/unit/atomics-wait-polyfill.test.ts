@@ -319,7 +319,8 @@ describe('the package entry', () => {
   )
 
   test('loads through require', () => {
-    const script = `console.log(typeof require(${JSON.stringify(fileURLToPath(builtEntry))}).waitAsync)`
+    const path = JSON.stringify(fileURLToPath(builtEntry))
+    const script = `console.log(typeof require(${path}).waitAsync)`
     const args = ['--no-warnings', '--input-type=commonjs', '--eval', script]
     expect(execFileSync(process.execPath, args, { encoding: 'utf8' }).trim()).toBe('function')
   })
