@@ -25,6 +25,7 @@
 import type { RootswapError } from '../errors.ts'
 import { CHUNK, FREE, sizeClassOf } from './kinds.ts'
 import {
+  FREEZE_AT,
   type Layout,
   SLOT_CACHED_WORDS,
   SLOT_CACHES,
@@ -89,6 +90,11 @@ export class Allocator {
     this.entriesPerChunk = chunkEntries(classes)
   }
 
+  /** Words of a chunk that belongs to the slot. */
+  get chunkWords(): number {
+    return this.classes.sizes[this.#chunkClass] as number
+  }
+
   /** Begins a draft: from now on blocks belong to it. Returns its ticket. */
   begin(): number {
     const { m, slotAt } = this
@@ -97,8 +103,21 @@ export class Allocator {
     m[slotAt + SLOT_LOG_COUNT] = 0
     const ticket = nextTicket(m[slotAt + SLOT_LAST_TICKET] as number)
     m[slotAt + SLOT_LAST_TICKET] = ticket
-    this.words.store(slotAt + SLOT_TICKET, ticket)
+    this.#announce(ticket)
     return ticket
+  }
+
+  /** Stores the ticket, unless `verify` asks writers to pause: then waits until it has finished. */
+  #announce(ticket: number): void {
+    const { words, slotAt } = this
+    for (;;) {
+      words.store(slotAt + SLOT_TICKET, ticket)
+      // [freeze-check] Pairs with [freeze-set]: one of the two sees the other's store.
+      const freezer = words.load(FREEZE_AT)
+      if (freezer === 0 || slotOfTag(freezer) === this.#slot) return
+      words.store(slotAt + SLOT_TICKET, 0)
+      words.wait(FREEZE_AT, freezer, 1) // bound: verify ends, or its thread is reaped
+    }
   }
 
   /** Ends a draft whose record was swapped in: its blocks are published. */
@@ -361,12 +380,18 @@ export function unclaimSpans(words: Words, layout: Layout, first: number, spans:
   }
 }
 
+/** The slot of a thread's tag: see reclaim/lock.ts. */
+function slotOfTag(tag: number): number {
+  return (tag & 0x1ffff) - 1
+}
+
 export interface SlotAndSupply {
   readonly slot: number
   readonly slotAt: Offset
   readonly supply: Supply
 }
 
+/** Entries of one log chunk. */
 export function chunkEntries(classes: SizeClasses): number {
   const sizeClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
   return (classes.sizes[sizeClass] as number) - CHUNK_HEAD

@@ -100,10 +100,10 @@ export const CELL_OLDEST = 1
 export const CELL_ARRIVED = 2
 /** L: how far the departure of the oldest record is; 0 = not begun. */
 export const CELL_CURSOR = 3
-/** CAS: generation << 2 | state (0 free, 1 claimed, 2 named, 3 closing); atomic. */
+/** CAS from FREE: one of the states below, the claimer's slot + 1 << 2 beside CLAIMED; atomic. */
 export const CELL_STATE = 4
-/** t: tag of the thread that claimed the cell. */
-export const CELL_OWNER = 5
+/** L: how often the cell was freed. */
+export const CELL_GENERATION = 5
 /** L: the newest record when the round began; 0 = the cell does not depart this round. */
 export const CELL_TOP = 6
 /** CAS: 0 or the tag of a writer that lost often and has its turn; atomic. */
@@ -113,6 +113,10 @@ export const CELL_ARRIVING = 8
 /** once per naming: value word of the store's name, or 0. */
 export const CELL_NAME = 9
 
+export const CELL_FREE = 0
+export const CELL_CLAIMED = 1
+export const CELL_NAMED = 2
+
 /* ---- a thread slot -------------------------------------------------------------------------- */
 
 export const SLOT_WORDS = 128
@@ -120,10 +124,10 @@ export const SLOT_WORDS = 128
 export const SLOT_SECTION = 0
 /** t: odd while inside `read(fn)`; holds up `synchronize`, not reclaiming; atomic. */
 export const SLOT_READING = 1
-/** CAS: generation << 1 | live; atomic. */
+/** CAS from 0: the owner's thread id + 1, unique in the process; 0 = free; atomic. */
 export const SLOT_STATE = 2
-/** t: `worker_threads.threadId` of the owner. */
-export const SLOT_THREAD = 3
+/** L: how often the slot was freed; part of the owner's tag. */
+export const SLOT_GENERATION = 3
 /** t: thread id of the creator of the owner, or -1. */
 export const SLOT_CREATOR = 4
 /** t: number of the draft being built or swapped, 0 = none; atomic. */

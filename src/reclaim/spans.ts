@@ -74,6 +74,13 @@ export class Spans {
     return sizeClassOf(this.#m, block) === LARGE ? 5 * RUN_SLICE + 16 : 24
   }
 
+  /** Does freeing the block take more than one transaction? */
+  isLongRun(block: Offset): boolean {
+    if (sizeClassOf(this.#m, block) !== LARGE) return false
+    const at = spanAt(this.#layout, spanOf(this.#layout, block))
+    return this.#journal.get(at + SPAN_RUN) > RUN_SLICE
+  }
+
   wordsOf(block: Offset): number {
     return blockWords(this.#m, block, this.#layout, this.#classes)
   }

@@ -1,0 +1,426 @@
+/**
+ * Rounds: how the memory of replaced versions comes back. Any thread may run a slice of the round
+ * under the lock; the state of the round is in shared words, so that any other goes on.
+ *
+ * The order is part of the correctness (design: five plausible reorderings are use after free):
+ * load the tops; wait for the sections that are open; scan the leases; let the records arrive,
+ * oldest first; let old versions depart, oldest first; release zombies nobody holds; cascade.
+ *
+ * **Invariants.** I1: a version departs only after every section closed that was open when its
+ * successor was seen as root. I5: at each entry boundary rc(n) = edges to n from live nodes +
+ * undeparted or zombie records whose root is n - marks "kept" on n in undeparted deltas -
+ * unarrived inc entries on n. I6: all arrivals precede the first decrement. I8: a node is freed
+ * iff its count is 0. Every L word changes only in a transaction (I11), but for PHASE, TOP and
+ * SNAPSHOT, which a crash resets, and NEXT, which is set to the same value again.
+ *
+ * **Ordering.** `[section-scan]` tops are loaded before the section words. Pairs with
+ * [section-enter]. `[lease-scan]` leases are scanned after both; they may be scanned again at any
+ * later time, since a version below the top cannot be leased anew.
+ *
+ * **Progress.** A slice is bounded; it never waits. Where a section is still open it returns and
+ * the next publisher tries again.
+ *
+ * **Crash.** The reaper replays the journal and restarts the round at the tops; cursors say how
+ * far arrival and departure are.
+ */
+
+import { corrupt } from '../errors.ts'
+import { isReference, nodeOf, referenceCount, referencesAt } from '../memory/kinds.ts'
+import {
+  BEGUN_AT,
+  CELL_ARRIVED,
+  CELL_ARRIVING,
+  CELL_CURSOR,
+  CELL_NAMED,
+  CELL_OLDEST,
+  CELL_ROOT,
+  CELL_STATE,
+  CELL_TOP,
+  CELL_WORDS,
+  DEAD_AT,
+  LEASE_SOFT,
+  PHASE_AT,
+  ROUND_AT,
+  SLOT_PUBLISHED,
+  SLOT_SECTION,
+  SLOT_SNAPSHOT,
+  ZOMBIE_AT,
+} from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import {
+  incAt,
+  RECORD_DROP_ROOT,
+  RECORD_INC_COUNT,
+  RECORD_NEXT,
+  RECORD_OUT,
+  RECORD_OUT_WORDS,
+  RECORD_PREVIOUS,
+  RECORD_ROOT,
+  RECORD_STATE,
+  RECORD_TICKET,
+  RECORD_WRITER,
+} from '../memory/record.ts'
+import type { Offset } from '../memory/words.ts'
+import type { Journal } from './journal.ts'
+import { scanLeases } from './leases.ts'
+import { slotAt, slotsInUse } from './slots.ts'
+import type { Spans } from './spans.ts'
+
+export const PHASE_IDLE = 0
+/** Tops are loaded; waiting for the sections that were open. */
+export const PHASE_WAITING = 1
+/** Sections have closed: arrivals, departures, releases. */
+export const PHASE_RUNNING = 2
+
+/** A count that reached this stays: the node is immortal. */
+export const COUNT_MAX = 2 ** 31 - 1
+
+/** What a slice ended with. */
+export type SliceEnd = 'more' | 'waiting' | 'idle'
+
+export interface RoundLimits {
+  /** Entries and nodes that one slice may process. */
+  readonly slice: number
+  /** Pairs after which an open transaction is committed. */
+  readonly batchPairs: number
+  /** Words of a slot's lease chunk. */
+  readonly chunkWords: number
+}
+
+export class Round {
+  readonly #memory: Memory
+  readonly #m: Int32Array
+  readonly #journal: Journal
+  readonly #spans: Spans
+  readonly #limits: RoundLimits
+  readonly #leased = new Set<number>()
+  #budget = 0
+
+  constructor(memory: Memory, journal: Journal, spans: Spans, limits: RoundLimits) {
+    this.#memory = memory
+    this.#m = memory.m
+    this.#journal = journal
+    this.#spans = spans
+    this.#limits = limits
+  }
+
+  /** One bounded slice, under the lock. */
+  slice(): SliceEnd {
+    const m = this.#m
+    this.#budget = this.#limits.slice
+    if (m[PHASE_AT] === PHASE_IDLE && !this.#begin()) return this.#drain() ? 'idle' : 'more'
+    if (m[PHASE_AT] === PHASE_WAITING) {
+      if (!this.#sectionsClosed()) return 'waiting'
+      m[PHASE_AT] = PHASE_RUNNING
+    }
+    this.#scan()
+    this.arrive()
+    if (!this.#departAll() || !this.#releaseZombies() || !this.#drain()) return 'more'
+    m[PHASE_AT] = PHASE_IDLE
+    this.#memory.words.store(ROUND_AT, ((m[ROUND_AT] as number) + 1) | 0)
+    return this.#pending() ? 'more' : 'idle'
+  }
+
+  /** After a crash: whatever round was open begins again at its tops. */
+  restart(): void {
+    this.#m[PHASE_AT] = PHASE_IDLE
+  }
+
+  /** Is there a version to depart, or a zombie that nobody holds? */
+  #pending(): boolean {
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+      if (this.#namedRoot(cell) !== (this.#m[this.#cellAt(cell) + CELL_OLDEST] as number)) {
+        return true
+      }
+    }
+    return false
+  }
+
+  #begin(): boolean {
+    const m = this.#m
+    const { words } = this.#memory
+    if (!this.#pending() && m[ZOMBIE_AT] === 0) return false
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+      m[this.#cellAt(cell) + CELL_TOP] = this.#namedRoot(cell)
+    }
+    const slots = slotsInUse(words)
+    for (let slot = 0; slot < slots; slot++) {
+      const at = slotAt(this.#memory.layout, slot)
+      m[at + SLOT_SNAPSHOT] = words.load(at + SLOT_SECTION) // [section-scan]
+    }
+    m[BEGUN_AT] = ((m[BEGUN_AT] as number) + 1) | 0
+    m[PHASE_AT] = PHASE_WAITING
+    return true
+  }
+
+  #sectionsClosed(): boolean {
+    const m = this.#m
+    const { words } = this.#memory
+    const slots = slotsInUse(words)
+    for (let slot = 0; slot < slots; slot++) {
+      const at = slotAt(this.#memory.layout, slot)
+      const seen = m[at + SLOT_SNAPSHOT] as number
+      if ((seen & 1) === 0) continue
+      if (words.load(at + SLOT_SECTION) === seen) return false
+      m[at + SLOT_SNAPSHOT] = 0
+    }
+    return true
+  }
+
+  #scan(): void {
+    const { words, layout } = this.#memory
+    this.#leased.clear()
+    const slots = slotsInUse(words)
+    for (let slot = 0; slot < slots; slot++) {
+      scanLeases(words, slotAt(layout, slot), this.#limits.chunkWords, (lease) => {
+        this.#leased.add(lease & ~LEASE_SOFT)
+      })
+    }
+  }
+
+  /** Lets every published record arrive: links it forward, counts its `inc`, notes its ticket. */
+  arrive(): void {
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+      const newest = this.#namedRoot(cell)
+      if (newest !== 0) this.#arriveCell(this.#cellAt(cell), newest)
+    }
+  }
+
+  #arriveCell(cellAt: Offset, newest: Offset): void {
+    const m = this.#m
+    const last = m[cellAt + CELL_ARRIVED] as number
+    if (last === newest) return
+    const stop = last === 0 ? (m[cellAt + CELL_OLDEST] as number) : last
+    for (let record = newest; record !== stop; ) {
+      // bound: records published since the last arrival
+      const previous = m[record + RECORD_PREVIOUS] as number
+      if (previous === 0) throw corrupt('a record chain ends early', { record })
+      m[previous + RECORD_NEXT] = record
+      record = previous
+    }
+    let record = last === 0 ? stop : (m[last + RECORD_NEXT] as number)
+    for (;;) {
+      this.#arriveRecord(cellAt, record)
+      if (record === newest) break
+      record = m[record + RECORD_NEXT] as number
+    }
+    this.#journal.commit()
+  }
+
+  #arriveRecord(cellAt: Offset, record: Offset): void {
+    const m = this.#m
+    const journal = this.#journal
+    const count = m[record + RECORD_INC_COUNT] as number
+    const first = incAt(m, record)
+    for (let index = journal.get(cellAt + CELL_ARRIVING); index < count; index++) {
+      this.#increment(m[first + index] as number)
+      journal.set(cellAt + CELL_ARRIVING, index + 1)
+      this.#boundary()
+    }
+    const writerAt = slotAt(this.#memory.layout, m[record + RECORD_WRITER] as number)
+    journal.set(writerAt + SLOT_PUBLISHED, m[record + RECORD_TICKET] as number)
+    journal.set(cellAt + CELL_ARRIVED, record)
+    journal.set(cellAt + CELL_ARRIVING, 0)
+    this.#boundary()
+  }
+
+  #departAll(): boolean {
+    const m = this.#m
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+      const cellAt = this.#cellAt(cell)
+      const top = m[cellAt + CELL_TOP] as number
+      if (top === 0) continue
+      while ((m[cellAt + CELL_OLDEST] as number) !== top) {
+        if (!this.#depart(cellAt)) return false
+      }
+    }
+    return true
+  }
+
+  /** Lets the oldest version of a cell depart; false when the slice's budget is used up. */
+  #depart(cellAt: Offset): boolean {
+    const m = this.#m
+    const journal = this.#journal
+    const version = m[cellAt + CELL_OLDEST] as number
+    const successor = m[version + RECORD_NEXT] as number
+    const root = m[version + RECORD_ROOT] as number
+    if (journal.get(cellAt + CELL_CURSOR) === 0) {
+      if (this.#leased.has(version)) {
+        // A lease is an implicit fork: the zombie owns one reference to the root.
+        if (isReference(root)) this.#increment(nodeOf(root))
+        journal.set(version + RECORD_STATE, 1)
+      }
+      journal.set(cellAt + CELL_CURSOR, 1)
+      this.#boundary()
+    }
+    const end = m[successor + RECORD_OUT_WORDS] as number
+    for (;;) {
+      const cursor = journal.get(cellAt + CELL_CURSOR) - 1
+      if (cursor >= end) break
+      if (this.#budget-- <= 0) return this.#stop()
+      const next = this.#departEntry(successor + RECORD_OUT, cursor)
+      journal.set(cellAt + CELL_CURSOR, next + 1)
+      this.#boundary()
+    }
+    this.#finish(cellAt, version, successor)
+    return true
+  }
+
+  #departEntry(out: Offset, cursor: number): number {
+    const m = this.#m
+    const journal = this.#journal
+    const node = m[out + cursor] as number
+    const drops = m[out + cursor + 1] as number
+    const dropsAt = out + cursor + 2
+    const first = referencesAt(m, node)
+    const children = referenceCount(m, node, this.#memory.layout)
+    this.#ensureRoom(children + this.#spans.pairsToFree(node))
+    const count = journal.get(node + 1)
+    if (count === 1) {
+      // The shell goes; the children that stay change owner without any count traffic.
+      for (let drop = 0; drop < drops; drop++) {
+        this.#release(m[first + (m[dropsAt + drop] as number)] as number)
+      }
+      this.#free(node)
+    } else if (count > 1) {
+      this.#countStaying(node, dropsAt, drops)
+      if (count < COUNT_MAX) journal.set(node + 1, count - 1)
+    } else throw corrupt(`a replaced node has count ${count}`, { node, count })
+    return cursor + 2 + drops
+  }
+
+  /** Every child of `node` that the successor did not drop gets one reference more. */
+  #countStaying(node: Offset, dropsAt: Offset, drops: number): void {
+    const m = this.#m
+    const first = referencesAt(m, node)
+    const count = referenceCount(m, node, this.#memory.layout)
+    let drop = 0
+    for (let index = 0; index < count; index++) {
+      // The indexes of the dropped children ascend.
+      if (drop < drops && m[dropsAt + drop] === index) {
+        drop++
+        continue
+      }
+      const word = m[first + index] as number
+      if (isReference(word)) this.#increment(nodeOf(word))
+    }
+    if (drop !== drops) throw corrupt('a delta drops children out of order', { node })
+  }
+
+  #finish(cellAt: Offset, version: Offset, successor: Offset): void {
+    const m = this.#m
+    const journal = this.#journal
+    this.#ensureRoom(this.#spans.pairsToFree(version))
+    if (m[successor + RECORD_DROP_ROOT] === 1) this.#release(m[version + RECORD_ROOT] as number)
+    journal.set(cellAt + CELL_OLDEST, successor)
+    journal.set(cellAt + CELL_CURSOR, 0)
+    if (journal.get(version + RECORD_STATE) === 1) {
+      journal.set(version + RECORD_NEXT, journal.get(ZOMBIE_AT))
+      journal.set(ZOMBIE_AT, version)
+    } else this.#free(version)
+    journal.commit()
+  }
+
+  /** Releases every zombie that the scan did not find leased. */
+  #releaseZombies(): boolean {
+    const m = this.#m
+    const journal = this.#journal
+    let link = ZOMBIE_AT
+    for (;;) {
+      const zombie = journal.get(link)
+      if (zombie === 0) break
+      if (this.#budget-- <= 0) return this.#stop()
+      if (this.#leased.has(zombie)) {
+        link = zombie + RECORD_NEXT
+        continue
+      }
+      this.#ensureRoom(this.#spans.pairsToFree(zombie))
+      journal.set(link, journal.get(zombie + RECORD_NEXT))
+      this.#release(m[zombie + RECORD_ROOT] as number)
+      this.#free(zombie)
+      this.#boundary()
+    }
+    journal.commit()
+    return true
+  }
+
+  /** Frees dead nodes and what only they referenced; false when the budget is used up. */
+  #drain(): boolean {
+    const m = this.#m
+    const journal = this.#journal
+    for (;;) {
+      const node = journal.get(DEAD_AT)
+      if (node === 0) break
+      if (this.#budget-- <= 0) return this.#stop()
+      const count = referenceCount(m, node, this.#memory.layout)
+      this.#ensureRoom(count + this.#spans.pairsToFree(node))
+      journal.set(DEAD_AT, journal.get(node + 1))
+      const first = referencesAt(m, node)
+      for (let index = 0; index < count; index++) this.#release(m[first + index] as number)
+      if (!this.#spans.free(node)) {
+        // The tail of a long run is free; the head stays for another transaction.
+        journal.set(node + 1, journal.get(DEAD_AT))
+        journal.set(DEAD_AT, node)
+        journal.commit()
+      }
+      this.#boundary()
+    }
+    journal.commit()
+    return true
+  }
+
+  #increment(node: Offset): void {
+    const count = this.#journal.get(node + 1)
+    if (count <= 0) throw corrupt(`a referenced node has count ${count}`, { node, count })
+    if (count < COUNT_MAX) this.#journal.set(node + 1, count + 1)
+  }
+
+  #release(word: number): void {
+    if (!isReference(word)) return
+    const node = nodeOf(word)
+    const journal = this.#journal
+    const count = journal.get(node + 1)
+    if (count <= 0) throw corrupt(`a released node has count ${count}`, { node, count })
+    if (count === COUNT_MAX) return
+    if (count > 1) {
+      journal.set(node + 1, count - 1)
+      return
+    }
+    journal.set(node + 1, journal.get(DEAD_AT))
+    journal.set(DEAD_AT, node)
+  }
+
+  /** Frees a block whose children have found other owners. A long run goes by way of the dead
+   *  list, a slice at a time; only blocks without references are that long. */
+  #free(block: Offset): void {
+    if (this.#spans.isLongRun(block)) {
+      this.#journal.set(block + 1, this.#journal.get(DEAD_AT))
+      this.#journal.set(DEAD_AT, block)
+    } else this.#spans.free(block)
+  }
+
+  #stop(): boolean {
+    this.#journal.commit()
+    return false
+  }
+
+  #boundary(): void {
+    if (this.#journal.size >= this.#limits.batchPairs) this.#journal.commit()
+  }
+
+  #ensureRoom(pairs: number): void {
+    if (this.#journal.room < pairs + 128) this.#journal.commit()
+  }
+
+  #cellAt(cell: number): Offset {
+    return this.#memory.layout.cellsAt + cell * CELL_WORDS
+  }
+
+  /** The newest record of a named cell, else 0. */
+  #namedRoot(cell: number): Offset {
+    const at = this.#cellAt(cell)
+    const { words } = this.#memory
+    if (words.load(at + CELL_STATE) !== CELL_NAMED) return 0
+    return words.load(at + CELL_ROOT)
+  }
+}

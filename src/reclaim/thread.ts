@@ -1,0 +1,58 @@
+/**
+ * A heap as the calling thread uses it: its slot, its allocator, its leases, its part in
+ * reclaiming.
+ *
+ * **Invariants.** One thread, one slot; after `leave` nothing of it may be used.
+ *
+ * **Ordering, Progress.** As the parts say: slots.ts, leases.ts, reclaimer.ts.
+ *
+ * **Crash.** Everything shared that a thread owns hangs on its slot, where the reaper finds it.
+ */
+
+import { Allocator } from '../memory/allocator.ts'
+import type { Memory } from '../memory/memory.ts'
+import { Leases } from './leases.ts'
+import { releaseOwnSlot } from './reaper.ts'
+import { DEFAULT_TUNING, Reclaimer, type ReclaimTuning } from './reclaimer.ts'
+import { readingOf, type Section, sectionOf } from './section.ts'
+import { claimSlot, type Slot, type ThreadIdentity } from './slots.ts'
+
+export class HeapThread {
+  readonly memory: Memory
+  readonly identity: ThreadIdentity
+  readonly slot: Slot
+  readonly reclaimer: Reclaimer
+  readonly allocator: Allocator
+  readonly section: Section
+  readonly reading: Section
+  readonly leases: Leases
+
+  constructor(memory: Memory, identity: ThreadIdentity, tuning: ReclaimTuning = DEFAULT_TUNING) {
+    this.memory = memory
+    this.identity = identity
+    this.slot = claimSlot(memory, identity)
+    const { words, layout, classes } = memory
+    const chunkWords = leaseChunkWords(memory)
+    this.reclaimer = new Reclaimer(memory, this.slot, tuning, chunkWords)
+    this.allocator = new Allocator(words, layout, classes, {
+      slot: this.slot.index,
+      slotAt: this.slot.at,
+      supply: this.reclaimer,
+    })
+    this.reclaimer.serve(this.allocator)
+    this.section = sectionOf(words, this.slot.at)
+    this.reading = readingOf(words, this.slot.at)
+    this.leases = new Leases(words, this.allocator, this.section)
+  }
+
+  /** Gives the slot back; false when the lock was not to be had within `waitMs`. */
+  leave(waitMs: number): boolean {
+    return releaseOwnSlot(this.reclaimer, this.identity.threadId, waitMs)
+  }
+}
+
+/** Words of a chunk, as every thread's allocator cuts it. */
+function leaseChunkWords(memory: Memory): number {
+  const { classOf, sizes, largest } = memory.classes
+  return sizes[classOf[Math.min(1024, largest)] as number] as number
+}

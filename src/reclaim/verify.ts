@@ -1,0 +1,419 @@
+/**
+ * `verify()`: walks the whole heap and proves that free + cached + limbo + live = capacity, that
+ * each block is in exactly one set, and that each count is as invariant I5 says.
+ *
+ * **Invariants.** Runs at a delta boundary, after arrivals, under the lock, while writers pause:
+ * then rc(n) = edges to n from live nodes + undeparted or zombie records whose root is n - marks
+ * "kept" on n in undeparted deltas.
+ *
+ * **Ordering.** `[freeze-set]` FREEZE is stored before the tickets are loaded. Pairs with
+ * [freeze-check]: a writer stores its ticket and then loads FREEZE.
+ *
+ * **Progress.** Blocking: waits for drafts in progress, a millisecond at a time, at most `waitMs`;
+ * drafts that go on (of a thread that is stopped, or dead and not reaped) count as draft blocks.
+ *
+ * **Crash.** FREEZE and the lock name their owner; the reaper clears both.
+ */
+
+import { CHUNK_HEAD, chunkEntries, spanAt, spanOf } from '../memory/allocator.ts'
+import { RootswapError } from '../errors.ts'
+import {
+  FREE,
+  isReference,
+  kindOf,
+  nodeOf,
+  RECORD,
+  referenceCount,
+  referencesAt,
+  SHAPE,
+  sizeClassOf,
+} from '../memory/kinds.ts'
+import {
+  CELL_CURSOR,
+  CELL_NAME,
+  CELL_NAMED,
+  CELL_OLDEST,
+  CELL_ROOT,
+  CELL_STATE,
+  CELL_WORDS,
+  CLASS_HEADS_AT,
+  CLASSES_MAX,
+  DEAD_AT,
+  FREEZE_AT,
+  SLOT_CACHES,
+  SLOT_LEASE_CHAIN,
+  SLOT_LOG,
+  SLOT_LOG_COUNT,
+  SLOT_PUBLISHED,
+  SLOT_STATE,
+  SLOT_TICKET,
+  SPAN_FREE,
+  SPAN_FREE_COUNT,
+  SPAN_NEXT,
+  SPAN_OWNED,
+  SPAN_STATE,
+  SPAN_USE,
+  USE_BLOCKS,
+  ZOMBIE_AT,
+} from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import {
+  RECORD_DROP_ROOT,
+  RECORD_NEXT,
+  RECORD_OUT,
+  RECORD_OUT_WORDS,
+  RECORD_PREVIOUS,
+  RECORD_ROOT,
+} from '../memory/record.ts'
+import type { Offset } from '../memory/words.ts'
+import { Census } from './census.ts'
+import type { Reclaimer } from './reclaimer.ts'
+import { COUNT_MAX } from './round.ts'
+import { slotAt, slotsInUse } from './slots.ts'
+
+export interface VerifyReport {
+  /** Blocks reachable from roots, records and shapes included. */
+  readonly liveBlocks: number
+  readonly liveBytes: number
+  readonly sharedBlocks: number
+  readonly freeBytes: number
+  readonly cachedBytes: number
+  readonly draftBytes: number
+  readonly headerBytes: number
+  readonly capacityBytes: number
+  /** Versions that have not departed, the newest of each store included. */
+  readonly versions: number
+  readonly zombies: number
+}
+
+/** Verifies the heap; throws `ERR_CORRUPT_HEAP` with `damages`, a line for each. */
+export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
+  const { memory, lock } = reclaimer
+  freeze(reclaimer, waitMs)
+  if (!reclaimer.takeLock(waitMs)) {
+    unfreeze(memory)
+    throw new RootswapError('ERR_TIMEOUT', `the reclaim lock was not free within ${waitMs} ms`)
+  }
+  while (!atBoundary(memory)) reclaimer.round.slice() // bound: the rest of one departure
+  reclaimer.round.arrive()
+  const verification = new Verification(memory)
+  const report = verification.run()
+  lock.give()
+  unfreeze(memory)
+  const { damages } = verification.census
+  if (damages.length > 0) {
+    throw new RootswapError(
+      'ERR_CORRUPT_HEAP',
+      `the heap is damaged in ${damages.length} places: ${damages.slice(0, 3).join('; ')}`,
+      { damages },
+    )
+  }
+  return report
+}
+
+function freeze(reclaimer: Reclaimer, waitMs: number): void {
+  const { memory, slot } = reclaimer
+  const { words, layout } = memory
+  for (let waited = 0; words.compareExchange(FREEZE_AT, 0, slot.tag) !== 0; waited++) {
+    if (waited > waitMs) throw new RootswapError('ERR_TIMEOUT', 'another verify() goes on')
+    words.wait(FREEZE_AT, words.load(FREEZE_AT), 1)
+  }
+  // [freeze-set] Pairs with [freeze-check].
+  let waited = 0
+  for (let index = 0; index < slotsInUse(words); index++) {
+    const ticketAt = slotAt(layout, index) + SLOT_TICKET
+    for (let ticket = words.load(ticketAt); ticket !== 0 && waited < waitMs; waited++) {
+      words.wait(ticketAt, ticket, 1)
+      ticket = words.load(ticketAt)
+    }
+  }
+}
+
+function unfreeze(memory: Memory): void {
+  memory.words.store(FREEZE_AT, 0)
+  memory.words.notify(FREEZE_AT)
+}
+
+/** Is no departure under way? */
+function atBoundary(memory: Memory): boolean {
+  for (let cell = 0; cell < memory.layout.cells; cell++) {
+    const at = memory.layout.cellsAt + cell * CELL_WORDS
+    if (memory.words.load(at + CELL_STATE) === CELL_NAMED && memory.m[at + CELL_CURSOR] !== 0) {
+      return false
+    }
+  }
+  return true
+}
+
+class Verification {
+  readonly census: Census
+  readonly #memory: Memory
+  readonly #m: Int32Array
+  /** Expected count of each node. */
+  readonly #expected = new Map<Offset, number>()
+  readonly #visit: Offset[] = []
+  #versions = 0
+  #zombies = 0
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+    this.#m = memory.m
+    this.census = new Census(memory)
+  }
+
+  run(): VerifyReport {
+    this.#freeLists()
+    this.#slots()
+    this.#shapes()
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) this.#cell(cell)
+    this.#zombieList()
+    this.#deadList()
+    this.#walk()
+    this.#checkCounts()
+    return this.#report()
+  }
+
+  #freeLists(): void {
+    for (let sizeClass = 0; sizeClass < this.#memory.classes.count; sizeClass++) {
+      let span = (this.#m[CLASS_HEADS_AT + sizeClass] as number) - 1
+      for (let left = this.#memory.layout.spanCount; span >= 0; left--) {
+        if (left === 0 || span >= this.#memory.layout.spanCount) {
+          this.census.damage(`broken free list: spans of class ${sizeClass} do not end`)
+          return
+        }
+        this.#freeSpan(span, sizeClass)
+        span = (this.#m[spanAt(this.#memory.layout, span) + SPAN_NEXT] as number) - 1
+      }
+    }
+  }
+
+  #freeSpan(span: number, sizeClass: number): void {
+    const at = spanAt(this.#memory.layout, span)
+    const state = this.#memory.words.load(at + SPAN_STATE)
+    const use = this.#memory.words.load(at + SPAN_USE)
+    if (state !== SPAN_OWNED || use !== (USE_BLOCKS | (sizeClass << 8))) {
+      this.census.damage(`wrong class: span ${span} is in the list of class ${sizeClass}`)
+      return
+    }
+    const count = this.#chain(this.#m[at + SPAN_FREE] as number, 'free', (block) => {
+      return spanOf(this.#memory.layout, block) === span && sizeClassOf(this.#m, block) === sizeClass
+    })
+    if (count !== this.#m[at + SPAN_FREE_COUNT]) {
+      const noted = this.#m[at + SPAN_FREE_COUNT]
+      this.census.damage(`broken free list: span ${span} notes ${noted} blocks, has ${count}`)
+    }
+  }
+
+  /** Follows a chain of free blocks; returns how many it marked. */
+  #chain(head: Offset, set: 'free' | 'cached', fits: (block: Offset) => boolean): number {
+    let count = 0
+    for (let block = head; block !== 0; count++) {
+      // bound: a block is marked once
+      if (!this.census.isBlock(block) || kindOf(this.#m, block) !== FREE) {
+        this.census.damage(`broken free list: ${block} is no free block (${set})`)
+        return count
+      }
+      if (!fits(block)) {
+        this.census.damage(`wrong class: ${block} in a ${set} list of another class or span`)
+        return count
+      }
+      if (!this.census.mark(block, set, `${set} list`)) return count
+      block = this.#m[block + 1] as number
+    }
+    return count
+  }
+
+  #slots(): void {
+    const { words, layout } = this.#memory
+    for (let slot = 0; slot < slotsInUse(words); slot++) {
+      const at = slotAt(layout, slot)
+      if (words.load(at + SLOT_STATE) === 0) continue
+      for (let sizeClass = 0; sizeClass < CLASSES_MAX; sizeClass++) {
+        this.#chain(this.#m[at + SLOT_CACHES + sizeClass] as number, 'cached', (block) => {
+          return sizeClassOf(this.#m, block) === sizeClass
+        })
+      }
+      for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
+        for (let chunk = this.#m[at + link] as number; chunk !== 0; ) {
+          // bound: a chunk is marked once
+          if (!this.census.mark(chunk, 'chunk', `slot ${slot}`)) break
+          chunk = this.#m[chunk + 2] as number
+        }
+      }
+      this.#draft(slot, at)
+    }
+  }
+
+  #draft(slot: number, at: Offset): void {
+    const ticket = this.#memory.words.load(at + SLOT_TICKET)
+    if (ticket === 0 || ticket === this.#m[at + SLOT_PUBLISHED]) return
+    const entries = chunkEntries(this.#memory.classes)
+    let chunk = this.#m[at + SLOT_LOG] as number
+    for (let index = (this.#m[at + SLOT_LOG_COUNT] as number) - 1; index >= 0; index--) {
+      const block = this.#m[chunk + CHUNK_HEAD + (index % entries)] as number
+      if (this.census.setOf(block) !== 'cached') this.census.mark(block, 'draft', `slot ${slot}`)
+      if (index % entries === 0) chunk = this.#m[chunk + 2] as number
+    }
+  }
+
+  #shapes(): void {
+    const { layout, words } = this.#memory
+    for (let id = 0; id < layout.shapesMax; id++) {
+      const shape = words.load(layout.shapesAt + id)
+      if (shape === 0) continue
+      if (!this.census.mark(shape, 'shape', `shape ${id}`)) continue
+      if (kindOf(this.#m, shape) !== SHAPE || this.#m[shape + 2] !== id) {
+        this.census.damage(`shape ${id} names a block that is not it`)
+      }
+    }
+  }
+
+  #cell(cell: number): void {
+    const at = this.#memory.layout.cellsAt + cell * CELL_WORDS
+    if (this.#memory.words.load(at + CELL_STATE) !== CELL_NAMED) return
+    this.#root(this.#m[at + CELL_NAME] as number)
+    const oldest = this.#m[at + CELL_OLDEST] as number
+    let record = this.#memory.words.load(at + CELL_ROOT)
+    for (;;) {
+      if (!this.#record(record)) return
+      this.#versions++
+      if (record === oldest) return
+      this.#subtractKept(record)
+      record = this.#m[record + RECORD_PREVIOUS] as number
+    }
+  }
+
+  #record(record: Offset): boolean {
+    if (!this.census.mark(record, 'record', 'record chain')) return false
+    if (kindOf(this.#m, record) !== RECORD) {
+      this.census.damage(`foreign reference: ${record} in a record chain is no record`)
+      return false
+    }
+    this.#root(this.#m[record + RECORD_ROOT] as number)
+    return true
+  }
+
+  /** A reference from outside the nodes. */
+  #root(word: number): void {
+    if (isReference(word)) this.#edge(nodeOf(word), 'a record')
+  }
+
+  #edge(node: Offset, from: string): void {
+    const expected = this.#expected.get(node)
+    if (expected !== undefined) {
+      this.#expected.set(node, expected + 1)
+      return
+    }
+    this.#expected.set(node, 1)
+    if (this.census.setOf(node) === 'dead') {
+      this.census.damage(`a dead node ${node} is referenced by ${from}`)
+    } else if (this.census.mark(node, 'live', from)) this.#visit.push(node)
+  }
+
+  /** Kept children are referenced by the replaced node and by its successor, but counted once. A
+   *  staying child that has an entry of its own under this edge is replaced, not kept. */
+  #subtractKept(record: Offset): void {
+    const m = this.#m
+    const end = record + RECORD_OUT + (m[record + RECORD_OUT_WORDS] as number)
+    let first = m[record + RECORD_DROP_ROOT] === 0
+    for (let at = record + RECORD_OUT; at < end; ) {
+      const node = m[at] as number
+      const drops = m[at + 1] as number
+      if (!first) this.#adjust(node, 1)
+      first = false
+      this.#eachStaying(node, at + 2, drops)
+      at += 2 + drops
+    }
+  }
+
+  #eachStaying(node: Offset, dropsAt: Offset, drops: number): void {
+    if (!this.census.isBlock(node)) {
+      this.census.damage(`foreign reference: a delta names ${node}`)
+      return
+    }
+    const m = this.#m
+    const first = referencesAt(m, node)
+    const count = referenceCount(m, node, this.#memory.layout)
+    let drop = 0
+    for (let index = 0; index < count; index++) {
+      if (drop < drops && m[dropsAt + drop] === index) drop++
+      else if (isReference(m[first + index] as number)) {
+        this.#adjust(nodeOf(m[first + index] as number), -1)
+      }
+    }
+  }
+
+  readonly #adjustments = new Map<Offset, number>()
+
+  #adjust(node: Offset, by: number): void {
+    this.#adjustments.set(node, (this.#adjustments.get(node) ?? 0) + by)
+  }
+
+  #zombieList(): void {
+    for (let zombie = this.#m[ZOMBIE_AT] as number; zombie !== 0; ) {
+      // bound: a record is marked once
+      if (!this.#record(zombie)) return
+      this.#zombies++
+      zombie = this.#m[zombie + RECORD_NEXT] as number
+    }
+  }
+
+  #deadList(): void {
+    for (let node = this.#m[DEAD_AT] as number; node !== 0; ) {
+      // bound: a node is marked once
+      if (!this.census.mark(node, 'dead', 'dead list')) return
+      this.#visit.push(node)
+      node = this.#m[node + 1] as number
+    }
+  }
+
+  #walk(): void {
+    const m = this.#m
+    for (let node = this.#visit.pop(); node !== undefined; node = this.#visit.pop()) {
+      const first = referencesAt(m, node)
+      const count = referenceCount(m, node, this.#memory.layout)
+      for (let index = 0; index < count; index++) {
+        const word = m[first + index] as number
+        if (isReference(word)) this.#edge(nodeOf(word), `node ${node}`)
+      }
+    }
+  }
+
+  #checkCounts(): void {
+    for (const [node, edges] of this.#expected) {
+      if (this.census.setOf(node) !== 'live') continue
+      const expected = edges + (this.#adjustments.get(node) ?? 0)
+      const found = this.#m[node + 1] as number
+      if (found !== expected && found !== COUNT_MAX) {
+        this.census.damage(`wrong count: node ${node} has ${found}, ${expected} are right`)
+      }
+      if (sizeClassOf(this.#m, node) !== this.census.sizeClassOf(node)) {
+        this.census.damage(`wrong class: node ${node} says ${sizeClassOf(this.#m, node)}`)
+      }
+    }
+  }
+
+  #report(): VerifyReport {
+    const totals = this.census.totals()
+    const { layout } = this.#memory
+    const spanBytes = 4 << layout.spanShift
+    const live = totals.live.words + totals.record.words + totals.shape.words + totals.dead.words
+    const free = totals.free.words * 4 + this.census.freeSpans * spanBytes
+    let shared = 0
+    for (const edges of this.#expected.values()) if (edges > 1) shared++
+    const cached = totals.cached.words * 4 + totals.chunk.words * 4
+    const draft = totals.draft.words * 4 + this.census.carvingSpans * spanBytes
+    return {
+      liveBlocks: totals.live.blocks + totals.record.blocks + totals.shape.blocks,
+      liveBytes: live * 4,
+      sharedBlocks: shared,
+      freeBytes: free,
+      cachedBytes: cached,
+      draftBytes: draft,
+      headerBytes: layout.capacity * 4 - live * 4 - free - cached - draft,
+      capacityBytes: layout.capacity * 4,
+      versions: this.#versions,
+      zombies: this.#zombies,
+    }
+  }
+}

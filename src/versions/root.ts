@@ -1,0 +1,194 @@
+/**
+ * The root cell: one word that names the newest version of a store, and the swap that replaces it.
+ *
+ * **Invariants.** The cell names a complete record. The base of a swap, and every source of a
+ * reference to an old node, is protected from before it was read until after the swap (I3), so the
+ * cell can not come back to the same offset in between.
+ *
+ * **Ordering.** `[publish-root]` the swap comes after every plain store of the record and its
+ * nodes. Pairs with [read-root]: whoever loads the cell atomically sees them complete.
+ * `[poll-version]` the plain load of the cell in `current` is the one permitted race of the
+ * package: its value only decides between the cached value and the ordered path.
+ *
+ * **Progress.** Lock-free: a lost swap means that another writer published. Nobody waits.
+ *
+ * **Crash.** Before the swap the record is in the draft log of a ticket that never arrives, and the
+ * reaper frees it; after the swap the record arrives with its ticket, and the reaper leaves it.
+ */
+
+import { RootswapError } from '../errors.ts'
+import { RECORD, stamp } from '../memory/kinds.ts'
+import {
+  BELL_AT,
+  CELL_ARRIVED,
+  CELL_ARRIVING,
+  CELL_CLAIMED,
+  CELL_CURSOR,
+  CELL_FREE,
+  CELL_NAME,
+  CELL_NAMED,
+  CELL_OLDEST,
+  CELL_ROOT,
+  CELL_STATE,
+  CELL_TOP,
+  CELL_TURN,
+  CELL_WORDS,
+  CONFLICTS_AT,
+  SLOT_TICKET,
+  WAITERS_AT,
+} from '../memory/layout.ts'
+import { type Memory, wordsOfBlock } from '../memory/memory.ts'
+import {
+  RECORD_DROP_ROOT,
+  RECORD_INC_COUNT,
+  RECORD_NEXT,
+  RECORD_NUMBER,
+  RECORD_OUT,
+  RECORD_OUT_WORDS,
+  RECORD_PREVIOUS,
+  RECORD_RETIRED,
+  RECORD_ROOT,
+  RECORD_STATE,
+  RECORD_TICKET,
+  RECORD_WRITER,
+  readWide,
+  writeWide,
+} from '../memory/record.ts'
+import type { Offset } from '../memory/words.ts'
+import type { HeapThread } from '../reclaim/thread.ts'
+import { Delta } from './delta.ts'
+
+export class RootCell {
+  readonly index: number
+  readonly at: Offset
+  /** The word that names the newest record. */
+  readonly rootAt: Offset
+  readonly #memory: Memory
+
+  constructor(memory: Memory, index: number) {
+    this.#memory = memory
+    this.index = index
+    this.at = memory.layout.cellsAt + index * CELL_WORDS
+    this.rootAt = this.at + CELL_ROOT
+  }
+
+  /** The newest record. Protect it (section or lease) before reading its words. */
+  newest(): Offset {
+    return this.#memory.words.load(this.rootAt) // [read-root] Pairs with [publish-root].
+  }
+
+  isNamed(): boolean {
+    return this.#memory.words.load(this.at + CELL_STATE) === CELL_NAMED
+  }
+
+  /** A protected record's version number. */
+  numberOf(record: Offset): number {
+    return readWide(this.#memory.m, record + RECORD_NUMBER)
+  }
+
+  /** A protected record's root, as a value word. */
+  rootOf(record: Offset): number {
+    return this.#memory.m[record + RECORD_ROOT] as number
+  }
+
+  /**
+   * Swaps in a version with the given root, made from the protected record `base` in the open
+   * draft of `thread`. Returns the new record, or 0 when another writer was first; the draft is
+   * still open then.
+   */
+  publish(thread: HeapThread, base: Offset, root: number, delta: Delta): Offset {
+    const { words, m } = this.#memory
+    const number = this.numberOf(base) + 1
+    const record = writeRecord(thread, { previous: base, number, root }, delta)
+    const retired = readWide(m, base + RECORD_RETIRED)
+    const more = delta.retiredWords + wordsOfBlock(this.#memory, base)
+    writeWide(m, record + RECORD_RETIRED, retired + more)
+    // [publish-root] Pairs with [read-root].
+    if (words.compareExchange(this.rootAt, base, record) !== base) {
+      words.add(CONFLICTS_AT, 1)
+      return 0
+    }
+    thread.allocator.end()
+    ring(this.#memory)
+    return record
+  }
+
+  /** Words in limbo: replaced by versions that are published but whose bases have not departed.
+   *  Call inside a section. */
+  limboWords(): number {
+    const { m, words } = this.#memory
+    const newest = words.load(this.rootAt)
+    const oldest = m[this.at + CELL_OLDEST] as number
+    if (newest === oldest) return 0
+    return readWide(m, newest + RECORD_RETIRED) - readWide(m, oldest + RECORD_RETIRED)
+  }
+}
+
+/** Wakes the threads that wait for a publish of any store of the heap. */
+export function ring(memory: Memory): void {
+  const { words } = memory
+  // [bell-check] Pairs with [bell-wait]: a waiter counts itself before it looks at the cell.
+  if (words.load(WAITERS_AT) === 0) return
+  words.add(BELL_AT, 1)
+  words.notify(BELL_AT)
+}
+
+/** Claims a cell, publishes the first version in it and names it, within the open draft. */
+export function createCell(thread: HeapThread, root: number, nameWord: number): RootCell {
+  const { memory } = thread
+  const { words, m } = memory
+  const cell = claimCell(thread)
+  const record = writeRecord(thread, { previous: 0, number: 1, root }, new Delta(memory))
+  writeWide(m, record + RECORD_RETIRED, 0)
+  for (const word of [CELL_ARRIVED, CELL_ARRIVING, CELL_CURSOR, CELL_TOP]) m[cell.at + word] = 0
+  m[cell.at + CELL_OLDEST] = record
+  m[cell.at + CELL_NAME] = nameWord
+  words.store(cell.at + CELL_TURN, 0)
+  words.store(cell.rootAt, record)
+  words.store(cell.at + CELL_STATE, CELL_NAMED) // names it: published from here on
+  thread.allocator.end()
+  return cell
+}
+
+function claimCell(thread: HeapThread): RootCell {
+  const { memory } = thread
+  const { words, layout } = memory
+  const claimed = ((thread.slot.index + 1) << 2) | CELL_CLAIMED
+  for (let index = 0; index < layout.cells; index++) {
+    const cell = new RootCell(memory, index)
+    if (words.load(cell.at + CELL_STATE) !== CELL_FREE) continue
+    if (words.compareExchange(cell.at + CELL_STATE, CELL_FREE, claimed) === CELL_FREE) return cell
+  }
+  throw new RootswapError(
+    'ERR_HEAP_FULL',
+    `all ${layout.cells} root cells of the heap are in use; close branches or stores`,
+    { cells: layout.cells },
+  )
+}
+
+interface RecordFields {
+  readonly previous: Offset
+  readonly number: number
+  readonly root: number
+}
+
+function writeRecord(thread: HeapThread, fields: RecordFields, delta: Delta): Offset {
+  const { m, words } = thread.memory
+  const { out, inc } = delta
+  const record = thread.allocator.allocate(RECORD_OUT + out.length + inc.length)
+  stamp(m, record, RECORD, 0)
+  m[record + RECORD_NEXT] = 0
+  m[record + RECORD_PREVIOUS] = fields.previous
+  writeWide(m, record + RECORD_NUMBER, fields.number)
+  m[record + RECORD_ROOT] = fields.root
+  m[record + RECORD_WRITER] = thread.slot.index
+  m[record + RECORD_TICKET] = words.load(thread.slot.at + SLOT_TICKET)
+  m[record + RECORD_DROP_ROOT] = delta.dropRoot ? 1 : 0
+  m[record + RECORD_STATE] = 0
+  m[record + RECORD_OUT_WORDS] = out.length
+  m[record + RECORD_INC_COUNT] = inc.length
+  let at = record + RECORD_OUT
+  for (let index = 0; index < out.length; index++) m[at++] = out[index] as number
+  for (let index = 0; index < inc.length; index++) m[at++] = inc[index] as number
+  return record
+}
