@@ -1,0 +1,73 @@
+/**
+ * Uses the packed package as a stranger would: each subpath through `import` and `require`, its
+ * types under a strict compiler that looks into declaration files, and its command.
+ *
+ *   consumer.mjs FOLDER    where the tarball is installed
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+const folder = resolve(process.argv[2])
+const installed = join(folder, 'node_modules', 'rootswap')
+const { exports, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+const subpaths = Object.keys(exports).filter((name) => !name.endsWith('.json'))
+const names = subpaths.map((subpath) => `rootswap${subpath.slice(1)}`)
+
+let failures = 0
+function attempt(what, run) {
+  try {
+    run()
+    console.log(`ok      ${what}`)
+  } catch (error) {
+    failures++
+    console.log(`FAILED  ${what}: ${error.stdout || error.stderr || error.message}`)
+  }
+}
+
+function node(type, script) {
+  const args = ['--no-warnings', `--input-type=${type}`, '--eval', script]
+  execFileSync(process.execPath, args, { cwd: folder, stdio: 'pipe', encoding: 'utf8' })
+}
+
+const optionalPeers = new Set(['rootswap/piscina'])
+for (const name of names) {
+  // An optional peer is not installed here, so that its subpath only has to have its file.
+  if (optionalPeers.has(name)) continue
+  attempt(`import ${name}`, () => node('module', `await import('${name}')`))
+  attempt(`require ${name}`, () => node('commonjs', `require('${name}')`))
+}
+
+for (const [name, target] of Object.entries(exports)) {
+  const paths = typeof target === 'string' ? [target] : Object.values(target)
+  attempt(`files of ${name}`, () => {
+    for (const path of paths) {
+      if (!existsSync(join(installed, path))) throw new Error(`${path} is not in the package`)
+    }
+  })
+}
+
+attempt('types', () => {
+  const imports = names.filter((name) => !optionalPeers.has(name))
+  const lines = imports.map((name, index) => `import * as m${index} from '${name}'`)
+  const uses = imports.map((_, index) => `m${index}`).join(', ')
+  const source = `${lines.join('\n')}\nconsole.log(${uses})\n`
+  writeFileSync(join(folder, 'uses.mts'), source)
+  writeFileSync(join(folder, 'uses.cts'), source)
+  const tsc = resolve('node_modules/typescript/bin/tsc')
+  const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node']
+  const lib = ['--lib', 'ES2023,ESNext.Disposable,ES2024.SharedMemory']
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', ...types, ...lib]
+  execFileSync(process.execPath, [tsc, ...options, 'uses.mts', 'uses.cts'], {
+    cwd: folder,
+    stdio: 'pipe',
+    encoding: 'utf8',
+  })
+})
+
+attempt('rootswap --help', () => {
+  const command = join(installed, bin.rootswap)
+  execFileSync(process.execPath, [command, '--help'], { cwd: folder, stdio: 'pipe' })
+})
+
+process.exitCode = failures === 0 ? 0 : 1

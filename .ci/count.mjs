@@ -1,0 +1,44 @@
+/**
+ * Counts tests.
+ *
+ *   count.mjs --exit-status N report.json   one run: prints `N passed, N failed, N skipped`
+ *   count.mjs --counts a.counts b.counts    sums such lines: prints `tests: …`
+ *
+ * A file that did not load, and a run that failed with no failed test (an unhandled error, a
+ * crash), count as one failed test each: no failure is lost in the sum.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+
+const [mode, ...rest] = process.argv.slice(2)
+if (mode === '--exit-status') console.log(phrase(countReport(Number(rest[0]), rest[1])))
+else if (mode === '--counts') console.log(`tests: ${phrase(sum(rest))}`)
+else throw new Error(`count.mjs does not know ${mode}`)
+
+function countReport(status, path) {
+  const report = JSON.parse(readFileSync(path, 'utf8'))
+  const count = { passed: 0, failed: 0, skipped: 0 }
+  for (const { status: fileStatus, assertionResults } of report.testResults ?? []) {
+    let failedHere = 0
+    for (const { status: result } of assertionResults) {
+      if (result === 'passed') count.passed++
+      else if (result === 'failed') failedHere++
+      else count.skipped++
+    }
+    count.failed += fileStatus === 'failed' ? Math.max(failedHere, 1) : failedHere
+  }
+  if (status !== 0 && count.failed === 0) count.failed = 1
+  return count
+}
+
+function sum(paths) {
+  const total = { passed: 0, failed: 0, skipped: 0 }
+  for (const path of paths.filter((name) => existsSync(name))) {
+    const numbers = readFileSync(path, 'utf8').match(/\d+/g).map(Number)
+    for (const [index, key] of Object.keys(total).entries()) total[key] += numbers[index]
+  }
+  return total
+}
+
+function phrase({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`
+}
