@@ -311,7 +311,9 @@ describe('the package entry', () => {
       const view = new Int32Array(new SharedArrayBuffer(4))
       const { value } = waitAsync(view, 0, 0)
       setTimeout(() => Atomics.store(view, 0, 1), 20)
-      console.log(await value)`
+      const stay = setInterval(() => {}, 1_000)
+      console.log(await value)
+      clearInterval(stay)`
       const args = ['--permission', '--allow-fs-read=*', '--input-type=module', '--eval', script]
       const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
       expect(output.trim()).toBe('ok')
