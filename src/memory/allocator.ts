@@ -23,7 +23,7 @@
  */
 
 import type { RootswapError } from '../errors.ts'
-import { CHUNK, FREE, sizeClassOf } from './kinds.ts'
+import { CHUNK, FREE, isPermanent, sizeClassOf } from './kinds.ts'
 import {
   FREEZE_AT,
   type Layout,
@@ -142,9 +142,10 @@ export class Allocator {
     const { m, slotAt } = this
     for (let count = this.mark(); count > mark; count--) {
       const block = this.entryAt(count - 1)
-      const run = sizeClassOf(m, block) === LARGE
+      const kept = isPermanent(m, this.layout, block)
+      const run = !kept && sizeClassOf(m, block) === LARGE
       if (run) this.#disown(block)
-      else this.#toCache(block)
+      else if (!kept) this.#toCache(block)
       m[slotAt + SLOT_LOG_COUNT] = count - 1
       if (run) this.#freeRun(block)
       if ((count - 1) % this.entriesPerChunk === 0 && count > 1) this.#dropChunk()

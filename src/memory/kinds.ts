@@ -169,6 +169,14 @@ export function inlineKeyWords(own: number): number {
   }
 }
 
+/** Whether a block of a draft's log is a published shape, which outlives the draft whatever becomes
+ *  of it. The word decides for the draft's own thread: only it can have stored its own block. */
+export function isPermanent(m: Int32Array, layout: Layout, block: Offset): boolean {
+  if (kindOf(m, block) !== SHAPE) return false
+  const id = m[block + 2] as number
+  return id >= 0 && id < layout.shapesMax && m[layout.shapesAt + id] === block
+}
+
 function shapeCount(m: Int32Array, id: number, layout: Layout): number {
   const shape = m[layout.shapesAt + id] as number
   if (id >= layout.shapesMax || shape === 0) {
