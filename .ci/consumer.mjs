@@ -30,10 +30,7 @@ function node(type, script) {
   execFileSync(process.execPath, args, { cwd: folder, stdio: 'pipe', encoding: 'utf8' })
 }
 
-const optionalPeers = new Set(['rootswap/piscina'])
 for (const name of names) {
-  // An optional peer is not installed here, so that its subpath only has to have its file.
-  if (optionalPeers.has(name)) continue
   attempt(`import ${name}`, () => node('module', `await import('${name}')`))
   attempt(`require ${name}`, () => node('commonjs', `require('${name}')`))
 }
@@ -48,16 +45,14 @@ for (const [name, target] of Object.entries(exports)) {
 }
 
 attempt('types', () => {
-  const imports = names.filter((name) => !optionalPeers.has(name))
-  const lines = imports.map((name, index) => `import * as m${index} from '${name}'`)
-  const uses = imports.map((_, index) => `m${index}`).join(', ')
+  const lines = names.map((name, index) => `import * as m${index} from '${name}'`)
+  const uses = names.map((_, index) => `m${index}`).join(', ')
   const source = `${lines.join('\n')}\nconsole.log(${uses})\n`
   writeFileSync(join(folder, 'uses.mts'), source)
   writeFileSync(join(folder, 'uses.cts'), source)
   const tsc = resolve('node_modules/typescript/bin/tsc')
-  const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node']
   const lib = ['--lib', 'ES2023,ESNext.Disposable,ES2024.SharedMemory']
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', ...types, ...lib]
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', ...lib]
   execFileSync(process.execPath, [tsc, ...options, 'uses.mts', 'uses.cts'], {
     cwd: folder,
     stdio: 'pipe',

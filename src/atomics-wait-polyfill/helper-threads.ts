@@ -9,7 +9,7 @@
  * seen, and answered 'ok'; a `notify` without a change is not, and wakes nobody.
  */
 import { type Backend, type Wait, type WaitOutcome, holds } from './request.ts'
-import { type Helper, type StartHelper } from './helper.ts'
+import type { Helper, StartHelper } from './helper.ts'
 
 /** A thread takes 4 to 9 MB; this package itself never has more than one wait in a thread. */
 export const THREADS_MAX = 8
