@@ -166,7 +166,7 @@ export class Scheduler {
     if (segment !== undefined) segment.steps++
     this.strategy.stepped(thread.index)
     if (thread.slot === 0) return
-    this.#learn(thread, wrote)
+    this.#learn(thread)
     if (this.#sleepers > 0) this.#wake(thread.slot, wrote)
   }
 
@@ -297,14 +297,14 @@ export class Scheduler {
     return false
   }
 
-  #learn(thread: LogicalThread, wrote: boolean): void {
+  /** Counts as it is decided on: a compareExchange that fails might have written. */
+  #learn({ slot, index, writes }: LogicalThread): void {
     const { readers, writers } = this.#slots
-    const { slot } = thread
-    const bit = 1 << thread.index
-    const mine = wrote ? writers : readers
+    const bit = 1 << index
+    const mine = writes ? writers : readers
     if ((mine[slot]! & bit) !== 0) return
     mine[slot]! |= bit
-    const conflicting = wrote ? readers[slot]! | writers[slot]! : writers[slot]!
+    const conflicting = writes ? readers[slot]! | writers[slot]! : writers[slot]!
     if ((conflicting & ~bit) !== 0) this.grown = true
   }
 
