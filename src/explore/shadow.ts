@@ -15,22 +15,23 @@ import type { Region } from './slots.ts'
 
 /** Tells the explorer about blocks. Offsets count words of the memory it belongs to. */
 export interface HeapObserver {
-  /** A block was handed out to the calling thread, `words` long. */
-  allocated(offset: number, words: number): void
+  /**
+   * A block was handed out to the calling thread, `words` long. The first `kept` of them (a header,
+   * a link of the free list) are the allocator's own: it may access them at any time.
+   */
+  allocated(offset: number, words: number, kept?: number): void
   /** From now on nobody may write these words until they are freed. */
   published(offset: number, words: number): void
-  /**
-   * A block is given back: call it *before* the code that frees. The first `kept` words (a header,
-   * a link of the free list) stay accessible to the allocator.
-   */
-  freed(offset: number, kept?: number): void
+  /** A block is given back: call it *before* the code that frees. */
+  freed(offset: number): void
   /** Whether the block is handed out at this moment. */
   isAllocated(offset: number): boolean
 }
 
-interface Block {
+export interface Block {
   readonly offset: number
   readonly words: number
+  readonly kept: number
   readonly owner: string
 }
 
@@ -65,8 +66,9 @@ export class ShadowHeap {
     else this.region.shade.fill(Shade.none)
   }
 
-  allocated(offset: number, words: number, owner: string): ShadowFault | undefined {
+  allocated(made: Block): ShadowFault | undefined {
     this.#changed = true
+    const { offset, words, owner } = made
     for (const block of this.#blocks.values()) {
       if (offset < block.offset + block.words && block.offset < offset + words) {
         return {
@@ -77,7 +79,7 @@ export class ShadowHeap {
         }
       }
     }
-    this.#blocks.set(offset, { offset, words, owner })
+    this.#blocks.set(offset, made)
     this.region.shade.fill(Shade.none, offset, offset + words)
     return undefined
   }
@@ -87,8 +89,8 @@ export class ShadowHeap {
     this.region.shade.fill(Shade.published, offset, offset + words)
   }
 
-  /** The words of the block, or the fault. */
-  freed(offset: number, kept: number, by: string): number | ShadowFault {
+  /** The block, or the fault. */
+  freed(offset: number, by: string): Block | ShadowFault {
     this.#changed = true
     const block = this.#blocks.get(offset)
     if (block === undefined) {
@@ -98,9 +100,9 @@ export class ShadowHeap {
       }
     }
     this.#blocks.delete(offset)
-    this.region.shade.fill(Shade.none, offset, offset + kept)
-    this.region.shade.fill(Shade.freed, offset + kept, offset + block.words)
-    return block.words
+    this.region.shade.fill(Shade.none, offset, offset + block.words)
+    this.region.shade.fill(Shade.freed, offset + block.kept, offset + block.words)
+    return block
   }
 
   isAllocated(offset: number): boolean {

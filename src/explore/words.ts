@@ -136,11 +136,11 @@ class ShadowPort implements HeapObserver {
     this.#machine = machine
   }
 
-  allocated(offset: number, words: number): void {
+  allocated(offset: number, words: number, kept = 0): void {
     this.#tell(Access.allocated, (owner) => {
-      const fault = this.#memory.shadow.allocated(offset, words, owner)
+      const fault = this.#memory.shadow.allocated({ offset, words, kept, owner })
       if (fault) return fault
-      this.#touch(offset, words)
+      this.#touch(offset + kept, words - kept)
       return undefined
     })
   }
@@ -152,11 +152,11 @@ class ShadowPort implements HeapObserver {
     })
   }
 
-  freed(offset: number, kept = 0): void {
+  freed(offset: number): void {
     this.#tell(Access.freed, (by) => {
-      const freed = this.#memory.shadow.freed(offset, kept, by)
-      if (typeof freed !== 'number') return freed
-      this.#touch(offset + kept, freed - kept)
+      const freed = this.#memory.shadow.freed(offset, by)
+      if ('reason' in freed) return freed
+      this.#touch(offset + freed.kept, freed.words - freed.kept)
       return undefined
     })
   }
