@@ -1,0 +1,121 @@
+/**
+ * Entries of a dictionary: one block for a key and its value. An entry has two parents, the trie
+ * that finds it and the vector that keeps the order, so its count is 2.
+ *
+ * The key's characters stand in the entry, or, of a long key, in a string node that it refers to.
+ */
+
+import {
+  ENTRY,
+  inlineKeyWords,
+  isReference,
+  KEY_LATIN,
+  KEY_WIDE,
+  KEY_WORD,
+  nodeOf,
+  ownOf,
+  referenceTo,
+  stamp,
+  TAG_NODE,
+} from '../memory/kinds.ts'
+import type { Offset } from '../memory/words.ts'
+import type { Maker } from './list.ts'
+import type { Text } from './text.ts'
+
+const ENTRY_HEAD = 5
+/** Longer keys get a node of their own: a copy of the entry need not copy them. */
+const INLINE_WORDS_MAX = 32
+
+export function entryHash(m: Int32Array, entry: Offset): number {
+  return m[entry + 3] as number
+}
+
+export function entryOrder(m: Int32Array, entry: Offset): number {
+  return m[entry + 4] as number
+}
+
+export function entryKey(m: Int32Array, text: Text, entry: Offset): string {
+  const own = ownOf(m, entry)
+  const form = own & 3
+  if (form === KEY_WORD) return text.ofWord(m[entry + ENTRY_HEAD] as number)
+  return text.readAt(entry + ENTRY_HEAD, own >>> 2, form === KEY_WIDE)
+}
+
+/** Where the value's word is, counted within the entry's references. */
+export function entryValueIndex(m: Int32Array, entry: Offset): number {
+  return (ownOf(m, entry) & 3) === KEY_WORD ? 1 : 0
+}
+
+function valueAt(own: number): number {
+  return ENTRY_HEAD + ((own & 3) === KEY_WORD ? 1 : inlineKeyWords(own))
+}
+
+export function entryValue(m: Int32Array, entry: Offset): number {
+  return m[entry + valueAt(ownOf(m, entry))] as number
+}
+
+/** A new entry for the key, which `text` packed last into `count` words. */
+export function makeEntry(make: Maker, key: string, count: number, word: number): Offset {
+  const { m, text, allocator } = make
+  const hash = text.hashed
+  const inline = count <= INLINE_WORDS_MAX
+  const keyWord = inline ? 0 : text.writePacked(allocator, key.length, count)
+  const entry = allocator.allocate(ENTRY_HEAD + (inline ? count : 1) + 1)
+  const form = inline ? (text.wide === 1 ? KEY_WIDE : KEY_LATIN) : KEY_WORD
+  const own = inline ? (key.length << 2) | form : form
+  stamp(m, entry, ENTRY, own)
+  m[entry + 1] = 2
+  m[entry + 2] = make.births
+  m[entry + 3] = hash
+  if (inline) text.copyPacked(entry + ENTRY_HEAD, count)
+  else m[entry + ENTRY_HEAD] = keyWord
+  m[entry + valueAt(own)] = word
+  return entry
+}
+
+/** A new entry with the key of an old one; where that is a node, the caller accounts for it. */
+export function copyEntry(make: Maker, old: Offset, word: number): Offset {
+  const { m } = make
+  const own = ownOf(m, old)
+  const at = valueAt(own)
+  const entry = make.allocator.allocate(at + 1)
+  stamp(m, entry, ENTRY, own)
+  m[entry + 1] = 2
+  m[entry + 2] = make.births
+  for (let index = 3; index < at; index++) m[entry + index] = m[old + index] as number
+  m[entry + at] = word
+  return entry
+}
+
+/** Whether the entry's key is the string that `text` packed last into `count` words. */
+export function entryHasKey(m: Int32Array, text: Text, entry: Offset, packed: Packed): boolean {
+  const own = ownOf(m, entry)
+  const form = own & 3
+  if (form === KEY_WORD) return text.wordEquals(m[entry + ENTRY_HEAD] as number, packed.key)
+  if (own >>> 2 !== packed.key.length || form !== (text.wide === 1 ? KEY_WIDE : KEY_LATIN)) {
+    return false
+  }
+  return text.samePacked(entry + ENTRY_HEAD, packed.count)
+}
+
+export interface Packed {
+  readonly key: string
+  readonly count: number
+}
+
+export function entryReference(entry: Offset): number {
+  return referenceTo(entry, TAG_NODE)
+}
+
+/** Indexes of the entry's references, for an entry of a delta that drops them all. */
+export function entryReferences(m: Int32Array, entry: Offset): number[] {
+  const found: number[] = []
+  if ((ownOf(m, entry) & 3) === KEY_WORD) found.push(0)
+  if (isReference(entryValue(m, entry))) found.push(entryValueIndex(m, entry))
+  return found
+}
+
+/** The node of the entry's key, or 0 where the key is inline. */
+export function entryKeyNode(m: Int32Array, entry: Offset): Offset {
+  return (ownOf(m, entry) & 3) === KEY_WORD ? nodeOf(m[entry + ENTRY_HEAD] as number) : 0
+}

@@ -1,0 +1,56 @@
+/** Which JavaScript values are plain objects and arrays, of this realm or another. */
+
+export function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
+  // The Object.prototype of another realm ends a chain and has what only it has.
+  return (
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype as object, '__lookupGetter__') &&
+    Object.prototype.toString.call(value) === '[object Object]'
+  )
+}
+
+export function isPlainArray(value: readonly unknown[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Array.prototype) return true
+  // The Array.prototype of any realm is itself an array, and a subclass's is not.
+  return Array.isArray(prototype) && Object.hasOwn(prototype, 'concat')
+}
+
+/** The own enumerable string keys, without a prototype that `for…in` would look at. */
+export function ownCopy(value: object): Record<string, unknown> {
+  const copy = Object.create(null) as Record<string, unknown>
+  const source = value as Record<string, unknown>
+  for (const key of Object.keys(source)) copy[key] = source[key]
+  return copy
+}
+
+/** Whether `for…in` over a plain object sees own keys only. */
+export function prototypeIsClean(): boolean {
+  for (const _ in Object.prototype) return false
+  return true
+}
+
+/** What an unsupported value is, for a message. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'function':
+      return value.name === '' ? 'a function' : `a function (${value.name})`
+    case 'symbol':
+      return `a symbol (${String(value.description)})`
+    case 'bigint':
+      return 'a bigint'
+    case 'object':
+      return value === null ? 'null' : `a value of class ${className(value)}`
+    default:
+      return `a value of type ${typeof value}`
+  }
+}
+
+function className(value: object): string {
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  if (tag !== 'Object' && tag !== 'Array') return tag
+  const maker: unknown = (value as { constructor?: unknown }).constructor
+  return typeof maker === 'function' && maker.name !== '' ? maker.name : tag
+}
