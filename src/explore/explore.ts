@@ -92,9 +92,7 @@ class Exploration {
     for (; this.#random < random && !this.#isLate(); this.#random++) {
       const { machine } = this
       const plan = { threads: this.#names.length, depth, longest: this.#longest }
-      this.#execute(
-        new RandomPriorities(numbers, { ...plan, crashes: machine.limits.crashes }),
-      )
+      this.#execute(new RandomPriorities(numbers, { ...plan, crashes: machine.limits.crashes }))
     }
     return this.#result(exhausted)
   }

@@ -190,9 +190,7 @@ class Search<State> {
   #result(linearizable: boolean): LinearizabilityResult {
     return {
       linearizable,
-      order: linearizable
-        ? this.#path.map((step) => this.#operation(step.entry))
-        : this.#longest,
+      order: linearizable ? this.#path.map((step) => this.#operation(step.entry)) : this.#longest,
       stuckAt: linearizable ? undefined : this.#stuckAt,
       configurations: this.#seen.size,
     }

@@ -152,7 +152,7 @@ export class Machine extends Stepping {
     const other = this.threads.find((candidate) => candidate.name === name)
     const crashed = other?.status === Status.crashed
     if (other && crashed) this.clocks.join(thread.index, other.index)
-    this.scheduler.crashQueries++
+    this.scheduler.askedCrashed()
     this.before = this.after = Number(crashed)
     this.append(thread, Access.crashed, 0, Number(crashed))
     this.finish(thread, false)

@@ -15,7 +15,7 @@ export function minimise(machine: Machine, found: readonly Segment[]): readonly 
   if (kind === undefined) return found
   let best = run(machine, found, kind) ?? found
   let tries = 0
-  for (let improved = true; improved; ) {
+  for (let improved = true; improved;) {
     // Each round makes the schedule shorter, or is the last one.
     improved = false
     for (const candidate of candidates(best)) {

@@ -76,6 +76,8 @@ export class Scheduler {
   #impatience = 0
   #forced = false
   #sleepers = 0
+  /** In any execution so far a thread asked whether another has crashed. */
+  #asked = false
   #diverged = false
   #soloCheckedAt = 0
   #next: LogicalThread | undefined
@@ -148,10 +150,11 @@ export class Scheduler {
   atEnd(thread: LogicalThread): void {
     thread.status = Status.ended
     if (this.solo !== undefined || !this.#mayCrash(thread)) return
-    const told = this.threads.some(
-      (other) => other.waitsForCrash && other.waitsFor === thread.index && !other.done,
-    )
-    if (!told && this.crashQueries === 0) return
+    const tells =
+      this.#asked ||
+      !this.strategy.reduces ||
+      this.threads.some((other) => other.waitsForCrash && other.waitsFor === thread.index)
+    if (!tells) return
     this.#options.clear()
     this.#options.add(Action.run, thread.index)
     this.#options.add(Action.crash, thread.index)
@@ -168,6 +171,12 @@ export class Scheduler {
     if (thread.slot === 0) return
     this.#learn(thread)
     if (this.#sleepers > 0) this.#wake(thread.slot, wrote)
+  }
+
+  /** A thread asks whether another has crashed. */
+  askedCrashed(): void {
+    this.crashQueries++
+    if (!this.#asked) this.grown = this.#asked = true
   }
 
   /** Wakes all that wait on the word; the machine orders them. */
@@ -314,8 +323,7 @@ export class Scheduler {
     for (const thread of this.threads) {
       if (!thread.asleep) continue
       const same = thread.slot === slot && (wrote || thread.writes)
-      const visible =
-        wrote && thread.writes && observed[slot] !== 0 && observed[thread.slot] !== 0
+      const visible = wrote && thread.writes && observed[slot] !== 0 && observed[thread.slot] !== 0
       if (same || visible) this.#rouse(thread)
     }
   }

@@ -62,7 +62,8 @@ export class Words {
   }
 
   store(at: number, value: number): void {
-    if (this.#machine === undefined || this.#machine.raw) Atomics.store(this.#written(at), at, value)
+    if (this.#machine === undefined || this.#machine.raw)
+      Atomics.store(this.#written(at), at, value)
     else this.#machine.store(this.#region, at, value)
   }
 

@@ -32,7 +32,11 @@ function programOf(numbers: RandomNumbers, plain: boolean): Program {
       const at = numbers.below(3)
       const value = numbers.below(3)
       if (plain && at === 0) {
-        return { kind: numbers.below(2) ? ('plainRead' as const) : ('plainWrite' as const), at, value }
+        return {
+          kind: numbers.below(2) ? ('plainRead' as const) : ('plainWrite' as const),
+          at,
+          value,
+        }
       }
       return { kind: kinds[numbers.below(kinds.length)]!, at, value }
     }),
