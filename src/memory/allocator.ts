@@ -34,18 +34,16 @@ import {
   SLOT_LOG_COUNT,
   SLOT_TICKET,
   SPAN_CARVING,
-  SPAN_FRESH,
-  SPAN_HINT_AT,
   SPAN_OWNED,
   SPAN_RUN,
   SPAN_STATE,
   SPAN_USE,
-  SPAN_WORDS,
   USE_BLOCKS,
   USE_BODY,
   USE_LARGE,
 } from './layout.ts'
 import { LARGE, type SizeClasses } from './size-classes.ts'
+import { claimFresh, spanAt, spanOf, spanStart, unclaimSpans } from './span-table.ts'
 import type { Offset, Words } from './words.ts'
 
 /** Where blocks come from when a cache is empty and no fresh span is left. */
@@ -181,11 +179,6 @@ export class Allocator {
     return m[chunk + CHUNK_HEAD + (index % entriesPerChunk)] as number
   }
 
-  /** Words that a block takes, its class's rounding included. */
-  sizeOf(block: Offset): number {
-    return blockWords(this.m, block, this.layout, this.classes)
-  }
-
   /** Links a block of the chunk class through `link`, then takes it out of the cache: for blocks
    *  that belong to the slot itself (log chunks, lease chunks). */
   takeChunk(link: (block: Offset) => void): Offset {
@@ -261,7 +254,7 @@ export class Allocator {
 
   /** Cuts a fresh span into blocks; returns the first, or 0 when no fresh span is left. */
   #carve(sizeClass: number): Offset {
-    const span = this.#claimFresh(1)
+    const span = claimFresh(this.words, this.layout, this.#slot, 1)
     if (span < 0) return 0
     return this.fillCache(sizeClass, span, this.cut(sizeClass, span))
   }
@@ -286,43 +279,11 @@ export class Allocator {
     const first = spanStart(layout, span)
     m[slotAt + SLOT_CACHES + sizeClass] = first
     m[slotAt + SLOT_CACHED_WORDS] =
-      (m[slotAt + SLOT_CACHED_WORDS] as number) +
-      count * (this.classes.sizes[sizeClass] as number)
+      (m[slotAt + SLOT_CACHED_WORDS] as number) + count * (this.classes.sizes[sizeClass] as number)
     const at = spanAt(layout, span)
     this.words.store(at + SPAN_USE, USE_BLOCKS | (sizeClass << 8))
     this.words.store(at + SPAN_STATE, SPAN_OWNED)
     return first
-  }
-
-  /** Claims `spans` neighbouring fresh spans for this thread; the first, or -1. */
-  #claimFresh(spans: number): number {
-    const { words, layout } = this
-    const hint = words.load(SPAN_HINT_AT)
-    const claim = SPAN_CARVING | (this.#slot << 8)
-    let got = 0
-    let index = hint
-    for (; index < layout.spanCount && got < spans; index++) {
-      const stateAt = spanAt(layout, index) + SPAN_STATE
-      if (
-        words.load(stateAt) === SPAN_FRESH &&
-        words.compareExchange(stateAt, SPAN_FRESH, claim) === SPAN_FRESH
-      ) {
-        got++
-      } else {
-        this.#unclaim(index - got, got)
-        got = 0
-      }
-    }
-    if (got < spans) {
-      this.#unclaim(index - got, got)
-      return -1
-    }
-    if (spans === 1) words.compareExchange(SPAN_HINT_AT, hint, index)
-    return index - spans
-  }
-
-  #unclaim(first: number, spans: number): void {
-    unclaimSpans(this.words, this.layout, first, spans)
   }
 
   #allocateRun(size: number): Offset {
@@ -337,7 +298,7 @@ export class Allocator {
   }
 
   #freshRun(spans: number): Offset {
-    const first = this.#claimFresh(spans)
+    const first = claimFresh(this.words, this.layout, this.#slot, spans)
     if (first < 0) return 0
     const { m, words, layout } = this
     const at = spanAt(layout, first)
@@ -364,20 +325,8 @@ export class Allocator {
   /** A private run was never published, so its spans may be fresh again at once. */
   #freeRun(block: Offset): void {
     const first = spanOf(this.layout, block)
-    this.#unclaim(first, this.m[spanAt(this.layout, first) + SPAN_RUN] as number)
-  }
-}
-
-/** Makes claimed spans fresh again, the first one last, and lets the hint see them. */
-export function unclaimSpans(words: Words, layout: Layout, first: number, spans: number): void {
-  for (let index = first + spans - 1; index >= first; index--) {
-    words.store(spanAt(layout, index) + SPAN_STATE, SPAN_FRESH)
-  }
-  for (;;) {
-    const hint = words.load(SPAN_HINT_AT)
-    if (spans === 0 || first >= hint) return
-    // A failed swap means that another thread moved the hint.
-    if (words.compareExchange(SPAN_HINT_AT, hint, first) === hint) return
+    const spans = this.m[spanAt(this.layout, first) + SPAN_RUN] as number
+    unclaimSpans(this.words, this.layout, first, spans)
   }
 }
 
@@ -398,32 +347,8 @@ export function chunkEntries(classes: SizeClasses): number {
   return (classes.sizes[sizeClass] as number) - CHUNK_HEAD
 }
 
-export function spanAt(layout: Layout, span: number): Offset {
-  return layout.spansAt + span * SPAN_WORDS
-}
-
-export function spanStart(layout: Layout, span: number): Offset {
-  return layout.firstSpanAt + (span << layout.spanShift)
-}
-
-export function spanOf(layout: Layout, block: Offset): number {
-  return (block - layout.firstSpanAt) >> layout.spanShift
-}
-
-export function blockWords(
-  m: Int32Array,
-  block: Offset,
-  layout: Layout,
-  classes: SizeClasses,
-): number {
-  const sizeClass = sizeClassOf(m, block)
-  if (sizeClass !== LARGE) return classes.sizes[sizeClass] as number
-  return (m[spanAt(layout, spanOf(layout, block)) + SPAN_RUN] as number) << layout.spanShift
-}
-
 /** Tickets count up and skip 0; they are compared for equality only. */
 function nextTicket(last: number): number {
   const next = (last + 1) | 0
   return next === 0 ? 1 : next
 }
-

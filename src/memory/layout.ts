@@ -112,6 +112,8 @@ export const CELL_TURN = 7
 export const CELL_ARRIVING = 8
 /** once per naming: value word of the store's name, or 0. */
 export const CELL_NAME = 9
+/** L writes, atomic: RETIRED of the oldest undeparted record in 256-word units; a statistic. */
+export const CELL_DEPARTED = 10
 
 export const CELL_FREE = 0
 export const CELL_CLAIMED = 1

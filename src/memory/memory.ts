@@ -6,7 +6,7 @@
  * **Ordering, Progress, Crash.** Nothing shared is written here.
  */
 
-import { blockWords } from './allocator.ts'
+import { blockWords } from './span-table.ts'
 import type { Layout } from './layout.ts'
 import { type SizeClasses, sizeClasses } from './size-classes.ts'
 import type { Offset, Words } from './words.ts'

@@ -56,3 +56,7 @@ export function readWide(m: Int32Array, at: Offset): number {
 export function incAt(m: Int32Array, record: Offset): Offset {
   return record + RECORD_OUT + (m[record + RECORD_OUT_WORDS] as number)
 }
+
+/** CELL_DEPARTED counts retired words in these units, modulo the mask plus one. */
+export const LIMBO_UNIT = 256
+export const LIMBO_MASK = 0x3fffffff

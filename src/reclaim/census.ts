@@ -11,7 +11,7 @@
  * **Crash.** Private to the thread; nothing shared is written.
  */
 
-import { spanAt, spanOf, spanStart } from '../memory/allocator.ts'
+import { spanAt, spanOf, spanStart } from '../memory/span-table.ts'
 import {
   SPAN_FRESH,
   SPAN_OWNED,
@@ -55,7 +55,7 @@ export class Census {
 
   constructor(memory: Memory) {
     this.#memory = memory
-    for (let span = 0; span < memory.layout.spanCount; ) span += this.#readSpan(span)
+    for (let span = 0; span < memory.layout.spanCount;) span += this.#readSpan(span)
   }
 
   damage(text: string): void {

@@ -20,12 +20,7 @@
  */
 
 import type { Allocator } from '../memory/allocator.ts'
-import {
-  LEASE_SOFT,
-  SLOT_LEASE_CHAIN,
-  SLOT_LEASE_COUNT,
-  SLOT_LEASES,
-} from '../memory/layout.ts'
+import { LEASE_SOFT, SLOT_LEASE_CHAIN, SLOT_LEASE_COUNT, SLOT_LEASES } from '../memory/layout.ts'
 import type { Offset, Words } from '../memory/words.ts'
 import type { Section } from './section.ts'
 

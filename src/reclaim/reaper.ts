@@ -16,13 +16,8 @@
  * head of a cache; the first steps settle that, by looking, so they may run again.
  */
 
-import {
-  CHUNK_HEAD,
-  chunkEntries,
-  spanAt,
-  spanOf,
-  unclaimSpans,
-} from '../memory/allocator.ts'
+import { CHUNK_HEAD, chunkEntries } from '../memory/allocator.ts'
+import { spanAt, spanOf, unclaimSpans } from '../memory/span-table.ts'
 import { kindOf, SHAPE, sizeClassOf } from '../memory/kinds.ts'
 import {
   CELL_CLAIMED,
@@ -215,7 +210,7 @@ class Reaping {
     const { journal } = this.#reclaimer
     for (let sizeClass = 0; sizeClass < CLASSES_MAX; sizeClass++) {
       const headAt = this.#at + SLOT_CACHES + sizeClass
-      for (let block = this.#m[headAt] as number; block !== 0; ) {
+      for (let block = this.#m[headAt] as number; block !== 0;) {
         // bound: the blocks of the cache
         const next = this.#m[block + 1] as number
         this.#free(block)
@@ -245,7 +240,7 @@ class Reaping {
     const { words } = this.#memory
     const layout = this.#layout
     const stray = USE_BODY | (this.#slot << 8)
-    for (let span = 0; span < layout.spanCount; ) {
+    for (let span = 0; span < layout.spanCount;) {
       const at = spanAt(layout, span)
       const state = words.load(at + SPAN_STATE)
       const use = words.load(at + SPAN_USE)
@@ -316,4 +311,3 @@ class Reaping {
     return SPAN_CARVING | (this.#slot << 8)
   }
 }
-

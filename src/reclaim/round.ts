@@ -31,6 +31,7 @@ import {
   CELL_ARRIVED,
   CELL_ARRIVING,
   CELL_CURSOR,
+  CELL_DEPARTED,
   CELL_NAMED,
   CELL_OLDEST,
   CELL_ROOT,
@@ -49,18 +50,23 @@ import {
 import type { Memory } from '../memory/memory.ts'
 import {
   incAt,
+  LIMBO_MASK,
+  LIMBO_UNIT,
   RECORD_DROP_ROOT,
   RECORD_INC_COUNT,
   RECORD_NEXT,
   RECORD_OUT,
   RECORD_OUT_WORDS,
   RECORD_PREVIOUS,
+  RECORD_RETIRED,
   RECORD_ROOT,
   RECORD_STATE,
   RECORD_TICKET,
   RECORD_WRITER,
+  readWide,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
+import { COUNT_MAX, Counts } from './counts.ts'
 import type { Journal } from './journal.ts'
 import { scanLeases } from './leases.ts'
 import { slotAt, slotsInUse } from './slots.ts'
@@ -71,9 +77,6 @@ export const PHASE_IDLE = 0
 export const PHASE_WAITING = 1
 /** Sections have closed: arrivals, departures, releases. */
 export const PHASE_RUNNING = 2
-
-/** A count that reached this stays: the node is immortal. */
-export const COUNT_MAX = 2 ** 31 - 1
 
 /** What a slice ended with. */
 export type SliceEnd = 'more' | 'waiting' | 'idle'
@@ -92,6 +95,7 @@ export class Round {
   readonly #m: Int32Array
   readonly #journal: Journal
   readonly #spans: Spans
+  readonly #counts: Counts
   readonly #limits: RoundLimits
   readonly #leased = new Set<number>()
   #budget = 0
@@ -101,6 +105,7 @@ export class Round {
     this.#m = memory.m
     this.#journal = journal
     this.#spans = spans
+    this.#counts = new Counts(journal, spans, limits.batchPairs)
     this.#limits = limits
   }
 
@@ -124,6 +129,24 @@ export class Round {
   /** After a crash: whatever round was open begins again at its tops. */
   restart(): void {
     this.#m[PHASE_AT] = PHASE_IDLE
+  }
+
+  /** Records that have not departed, and zombies; under the lock. */
+  knownRecords(): Set<Offset> {
+    const m = this.#m
+    const known = new Set<Offset>()
+    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+      const oldest = m[this.#cellAt(cell) + CELL_OLDEST] as number
+      for (let record = this.#namedRoot(cell); record !== 0;) {
+        known.add(record)
+        record = record === oldest ? 0 : (m[record + RECORD_PREVIOUS] as number) // bound: versions
+      }
+    }
+    for (let zombie = m[ZOMBIE_AT] as number; zombie !== 0;) {
+      known.add(zombie)
+      zombie = m[zombie + RECORD_NEXT] as number // bound: zombies
+    }
+    return known
   }
 
   /** Is there a version to depart, or a zombie that nobody holds? */
@@ -191,7 +214,7 @@ export class Round {
     const last = m[cellAt + CELL_ARRIVED] as number
     if (last === newest) return
     const stop = last === 0 ? (m[cellAt + CELL_OLDEST] as number) : last
-    for (let record = newest; record !== stop; ) {
+    for (let record = newest; record !== stop;) {
       // bound: records published since the last arrival
       const previous = m[record + RECORD_PREVIOUS] as number
       if (previous === 0) throw corrupt('a record chain ends early', { record })
@@ -213,15 +236,15 @@ export class Round {
     const count = m[record + RECORD_INC_COUNT] as number
     const first = incAt(m, record)
     for (let index = journal.get(cellAt + CELL_ARRIVING); index < count; index++) {
-      this.#increment(m[first + index] as number)
+      this.#counts.increment(m[first + index] as number)
       journal.set(cellAt + CELL_ARRIVING, index + 1)
-      this.#boundary()
+      this.#counts.boundary()
     }
     const writerAt = slotAt(this.#memory.layout, m[record + RECORD_WRITER] as number)
     journal.set(writerAt + SLOT_PUBLISHED, m[record + RECORD_TICKET] as number)
     journal.set(cellAt + CELL_ARRIVED, record)
     journal.set(cellAt + CELL_ARRIVING, 0)
-    this.#boundary()
+    this.#counts.boundary()
   }
 
   #departAll(): boolean {
@@ -230,11 +253,19 @@ export class Round {
       const cellAt = this.#cellAt(cell)
       const top = m[cellAt + CELL_TOP] as number
       if (top === 0) continue
-      while ((m[cellAt + CELL_OLDEST] as number) !== top) {
-        if (!this.#depart(cellAt)) return false
-      }
+      let done = true
+      while (done && (m[cellAt + CELL_OLDEST] as number) !== top) done = this.#depart(cellAt)
+      this.#noteDeparted(cellAt)
+      if (!done) return false
     }
     return true
+  }
+
+  /** For the limbo's statistics, outside the transaction: a crash leaves it stale for a round. */
+  #noteDeparted(cellAt: Offset): void {
+    const oldest = this.#m[cellAt + CELL_OLDEST] as number
+    const units = Math.floor(readWide(this.#m, oldest + RECORD_RETIRED) / LIMBO_UNIT)
+    this.#memory.words.store(cellAt + CELL_DEPARTED, units & LIMBO_MASK)
   }
 
   /** Lets the oldest version of a cell depart; false when the slice's budget is used up. */
@@ -247,11 +278,11 @@ export class Round {
     if (journal.get(cellAt + CELL_CURSOR) === 0) {
       if (this.#leased.has(version)) {
         // A lease is an implicit fork: the zombie owns one reference to the root.
-        if (isReference(root)) this.#increment(nodeOf(root))
+        if (isReference(root)) this.#counts.increment(nodeOf(root))
         journal.set(version + RECORD_STATE, 1)
       }
       journal.set(cellAt + CELL_CURSOR, 1)
-      this.#boundary()
+      this.#counts.boundary()
     }
     const end = m[successor + RECORD_OUT_WORDS] as number
     for (;;) {
@@ -260,7 +291,7 @@ export class Round {
       if (this.#budget-- <= 0) return this.#stop()
       const next = this.#departEntry(successor + RECORD_OUT, cursor)
       journal.set(cellAt + CELL_CURSOR, next + 1)
-      this.#boundary()
+      this.#counts.boundary()
     }
     this.#finish(cellAt, version, successor)
     return true
@@ -274,14 +305,14 @@ export class Round {
     const dropsAt = out + cursor + 2
     const first = referencesAt(m, node)
     const children = referenceCount(m, node, this.#memory.layout)
-    this.#ensureRoom(children + this.#spans.pairsToFree(node))
+    this.#counts.ensureRoom(children + this.#spans.pairsToFree(node))
     const count = journal.get(node + 1)
     if (count === 1) {
       // The shell goes; the children that stay change owner without any count traffic.
       for (let drop = 0; drop < drops; drop++) {
-        this.#release(m[first + (m[dropsAt + drop] as number)] as number)
+        this.#counts.release(m[first + (m[dropsAt + drop] as number)] as number)
       }
-      this.#free(node)
+      this.#counts.free(node)
     } else if (count > 1) {
       this.#countStaying(node, dropsAt, drops)
       if (count < COUNT_MAX) journal.set(node + 1, count - 1)
@@ -302,7 +333,7 @@ export class Round {
         continue
       }
       const word = m[first + index] as number
-      if (isReference(word)) this.#increment(nodeOf(word))
+      if (isReference(word)) this.#counts.increment(nodeOf(word))
     }
     if (drop !== drops) throw corrupt('a delta drops children out of order', { node })
   }
@@ -310,14 +341,15 @@ export class Round {
   #finish(cellAt: Offset, version: Offset, successor: Offset): void {
     const m = this.#m
     const journal = this.#journal
-    this.#ensureRoom(this.#spans.pairsToFree(version))
-    if (m[successor + RECORD_DROP_ROOT] === 1) this.#release(m[version + RECORD_ROOT] as number)
+    this.#counts.ensureRoom(this.#spans.pairsToFree(version))
+    if (m[successor + RECORD_DROP_ROOT] === 1)
+      this.#counts.release(m[version + RECORD_ROOT] as number)
     journal.set(cellAt + CELL_OLDEST, successor)
     journal.set(cellAt + CELL_CURSOR, 0)
     if (journal.get(version + RECORD_STATE) === 1) {
       journal.set(version + RECORD_NEXT, journal.get(ZOMBIE_AT))
       journal.set(ZOMBIE_AT, version)
-    } else this.#free(version)
+    } else this.#counts.free(version)
     journal.commit()
   }
 
@@ -334,11 +366,11 @@ export class Round {
         link = zombie + RECORD_NEXT
         continue
       }
-      this.#ensureRoom(this.#spans.pairsToFree(zombie))
+      this.#counts.ensureRoom(this.#spans.pairsToFree(zombie))
       journal.set(link, journal.get(zombie + RECORD_NEXT))
-      this.#release(m[zombie + RECORD_ROOT] as number)
-      this.#free(zombie)
-      this.#boundary()
+      this.#counts.release(m[zombie + RECORD_ROOT] as number)
+      this.#counts.free(zombie)
+      this.#counts.boundary()
     }
     journal.commit()
     return true
@@ -353,63 +385,25 @@ export class Round {
       if (node === 0) break
       if (this.#budget-- <= 0) return this.#stop()
       const count = referenceCount(m, node, this.#memory.layout)
-      this.#ensureRoom(count + this.#spans.pairsToFree(node))
+      this.#counts.ensureRoom(count + this.#spans.pairsToFree(node))
       journal.set(DEAD_AT, journal.get(node + 1))
       const first = referencesAt(m, node)
-      for (let index = 0; index < count; index++) this.#release(m[first + index] as number)
+      for (let index = 0; index < count; index++) this.#counts.release(m[first + index] as number)
       if (!this.#spans.free(node)) {
         // The tail of a long run is free; the head stays for another transaction.
         journal.set(node + 1, journal.get(DEAD_AT))
         journal.set(DEAD_AT, node)
         journal.commit()
       }
-      this.#boundary()
+      this.#counts.boundary()
     }
     journal.commit()
     return true
   }
 
-  #increment(node: Offset): void {
-    const count = this.#journal.get(node + 1)
-    if (count <= 0) throw corrupt(`a referenced node has count ${count}`, { node, count })
-    if (count < COUNT_MAX) this.#journal.set(node + 1, count + 1)
-  }
-
-  #release(word: number): void {
-    if (!isReference(word)) return
-    const node = nodeOf(word)
-    const journal = this.#journal
-    const count = journal.get(node + 1)
-    if (count <= 0) throw corrupt(`a released node has count ${count}`, { node, count })
-    if (count === COUNT_MAX) return
-    if (count > 1) {
-      journal.set(node + 1, count - 1)
-      return
-    }
-    journal.set(node + 1, journal.get(DEAD_AT))
-    journal.set(DEAD_AT, node)
-  }
-
-  /** Frees a block whose children have found other owners. A long run goes by way of the dead
-   *  list, a slice at a time; only blocks without references are that long. */
-  #free(block: Offset): void {
-    if (this.#spans.isLongRun(block)) {
-      this.#journal.set(block + 1, this.#journal.get(DEAD_AT))
-      this.#journal.set(DEAD_AT, block)
-    } else this.#spans.free(block)
-  }
-
   #stop(): boolean {
     this.#journal.commit()
     return false
-  }
-
-  #boundary(): void {
-    if (this.#journal.size >= this.#limits.batchPairs) this.#journal.commit()
-  }
-
-  #ensureRoom(pairs: number): void {
-    if (this.#journal.room < pairs + 128) this.#journal.commit()
   }
 
   #cellAt(cell: number): Offset {

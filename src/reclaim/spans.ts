@@ -14,7 +14,8 @@
  * are taken first; until the last transaction they are stray, and the reaper gives them back.
  */
 
-import { type Allocator, blockWords, spanAt, spanOf, spanStart } from '../memory/allocator.ts'
+import { type Allocator } from '../memory/allocator.ts'
+import { blockWords, spanAt, spanOf, spanStart } from '../memory/span-table.ts'
 import { FREE, sizeClassOf } from '../memory/kinds.ts'
 import {
   CLASS_HEADS_AT,

@@ -6,8 +6,7 @@
  * then rc(n) = edges to n from live nodes + undeparted or zombie records whose root is n - marks
  * "kept" on n in undeparted deltas.
  *
- * **Ordering.** `[freeze-set]` FREEZE is stored before the tickets are loaded. Pairs with
- * [freeze-check]: a writer stores its ticket and then loads FREEZE.
+ * **Ordering.** Under the lock, after writers paused (freeze.ts).
  *
  * **Progress.** Blocking: waits for drafts in progress, a millisecond at a time, at most `waitMs`;
  * drafts that go on (of a thread that is stopped, or dead and not reaped) count as draft blocks.
@@ -15,7 +14,8 @@
  * **Crash.** FREEZE and the lock name their owner; the reaper clears both.
  */
 
-import { CHUNK_HEAD, chunkEntries, spanAt, spanOf } from '../memory/allocator.ts'
+import { CHUNK_HEAD, chunkEntries } from '../memory/allocator.ts'
+import { spanAt, spanOf } from '../memory/span-table.ts'
 import { RootswapError } from '../errors.ts'
 import {
   FREE,
@@ -39,7 +39,6 @@ import {
   CLASS_HEADS_AT,
   CLASSES_MAX,
   DEAD_AT,
-  FREEZE_AT,
   SLOT_CACHES,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
@@ -67,8 +66,9 @@ import {
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
 import { Census } from './census.ts'
+import { freeze, unfreeze } from './freeze.ts'
 import type { Reclaimer } from './reclaimer.ts'
-import { COUNT_MAX } from './round.ts'
+import { COUNT_MAX } from './counts.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 
 export interface VerifyReport {
@@ -109,29 +109,6 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
     )
   }
   return report
-}
-
-function freeze(reclaimer: Reclaimer, waitMs: number): void {
-  const { memory, slot } = reclaimer
-  const { words, layout } = memory
-  for (let waited = 0; words.compareExchange(FREEZE_AT, 0, slot.tag) !== 0; waited++) {
-    if (waited > waitMs) throw new RootswapError('ERR_TIMEOUT', 'another verify() goes on')
-    words.wait(FREEZE_AT, words.load(FREEZE_AT), 1)
-  }
-  // [freeze-set] Pairs with [freeze-check].
-  let waited = 0
-  for (let index = 0; index < slotsInUse(words); index++) {
-    const ticketAt = slotAt(layout, index) + SLOT_TICKET
-    for (let ticket = words.load(ticketAt); ticket !== 0 && waited < waitMs; waited++) {
-      words.wait(ticketAt, ticket, 1)
-      ticket = words.load(ticketAt)
-    }
-  }
-}
-
-function unfreeze(memory: Memory): void {
-  memory.words.store(FREEZE_AT, 0)
-  memory.words.notify(FREEZE_AT)
 }
 
 /** Is no departure under way? */
@@ -196,7 +173,9 @@ class Verification {
       return
     }
     const count = this.#chain(this.#m[at + SPAN_FREE] as number, 'free', (block) => {
-      return spanOf(this.#memory.layout, block) === span && sizeClassOf(this.#m, block) === sizeClass
+      return (
+        spanOf(this.#memory.layout, block) === span && sizeClassOf(this.#m, block) === sizeClass
+      )
     })
     if (count !== this.#m[at + SPAN_FREE_COUNT]) {
       const noted = this.#m[at + SPAN_FREE_COUNT]
@@ -234,7 +213,7 @@ class Verification {
         })
       }
       for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
-        for (let chunk = this.#m[at + link] as number; chunk !== 0; ) {
+        for (let chunk = this.#m[at + link] as number; chunk !== 0;) {
           // bound: a chunk is marked once
           if (!this.census.mark(chunk, 'chunk', `slot ${slot}`)) break
           chunk = this.#m[chunk + 2] as number
@@ -316,7 +295,7 @@ class Verification {
     const m = this.#m
     const end = record + RECORD_OUT + (m[record + RECORD_OUT_WORDS] as number)
     let first = m[record + RECORD_DROP_ROOT] === 0
-    for (let at = record + RECORD_OUT; at < end; ) {
+    for (let at = record + RECORD_OUT; at < end;) {
       const node = m[at] as number
       const drops = m[at + 1] as number
       if (!first) this.#adjust(node, 1)
@@ -350,7 +329,7 @@ class Verification {
   }
 
   #zombieList(): void {
-    for (let zombie = this.#m[ZOMBIE_AT] as number; zombie !== 0; ) {
+    for (let zombie = this.#m[ZOMBIE_AT] as number; zombie !== 0;) {
       // bound: a record is marked once
       if (!this.#record(zombie)) return
       this.#zombies++
@@ -359,7 +338,7 @@ class Verification {
   }
 
   #deadList(): void {
-    for (let node = this.#m[DEAD_AT] as number; node !== 0; ) {
+    for (let node = this.#m[DEAD_AT] as number; node !== 0;) {
       // bound: a node is marked once
       if (!this.census.mark(node, 'dead', 'dead list')) return
       this.#visit.push(node)

@@ -24,6 +24,7 @@ import {
   CELL_ARRIVING,
   CELL_CLAIMED,
   CELL_CURSOR,
+  CELL_DEPARTED,
   CELL_FREE,
   CELL_NAME,
   CELL_NAMED,
@@ -39,6 +40,8 @@ import {
 } from '../memory/layout.ts'
 import { type Memory, wordsOfBlock } from '../memory/memory.ts'
 import {
+  LIMBO_MASK,
+  LIMBO_UNIT,
   RECORD_DROP_ROOT,
   RECORD_INC_COUNT,
   RECORD_NEXT,
@@ -113,14 +116,13 @@ export class RootCell {
     return record
   }
 
-  /** Words in limbo: replaced by versions that are published but whose bases have not departed.
+  /** Words in limbo, about: replaced by published versions and not yet freed, in steps of 256.
    *  Call inside a section. */
   limboWords(): number {
-    const { m, words } = this.#memory
-    const newest = words.load(this.rootAt)
-    const oldest = m[this.at + CELL_OLDEST] as number
-    if (newest === oldest) return 0
-    return readWide(m, newest + RECORD_RETIRED) - readWide(m, oldest + RECORD_RETIRED)
+    const { words } = this.#memory
+    const departed = words.load(this.at + CELL_DEPARTED)
+    const retired = readWide(this.#memory.m, words.load(this.rootAt) + RECORD_RETIRED)
+    return ((Math.floor(retired / LIMBO_UNIT) - departed) & LIMBO_MASK) * LIMBO_UNIT
   }
 }
 
@@ -144,6 +146,7 @@ export function createCell(thread: HeapThread, root: number, nameWord: number): 
   m[cell.at + CELL_OLDEST] = record
   m[cell.at + CELL_NAME] = nameWord
   words.store(cell.at + CELL_TURN, 0)
+  words.store(cell.at + CELL_DEPARTED, 0)
   words.store(cell.rootAt, record)
   words.store(cell.at + CELL_STATE, CELL_NAMED) // names it: published from here on
   thread.allocator.end()

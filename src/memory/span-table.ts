@@ -1,0 +1,89 @@
+/**
+ * The span table: where a span is, which span a block is in, and the claiming of fresh spans.
+ *
+ * **Invariants.** A span's STATE goes from FRESH to CARVING by the swap of one thread, which alone
+ * makes it OWNED or FRESH again. The hint is at most the first fresh span that was never claimed
+ * by a run, so that single claims find it in a step.
+ *
+ * **Ordering.** All accesses to STATE are atomic; what the claimer wrote while CARVING is visible
+ * to whoever sees OWNED.
+ *
+ * **Progress.** Lock-free: a lost swap means that another thread got a span.
+ *
+ * **Crash.** A CARVING span names its claimer's slot; the reaper makes it FRESH.
+ */
+
+import { sizeClassOf } from './kinds.ts'
+import {
+  type Layout,
+  SPAN_CARVING,
+  SPAN_FRESH,
+  SPAN_HINT_AT,
+  SPAN_RUN,
+  SPAN_STATE,
+  SPAN_WORDS,
+} from './layout.ts'
+import { LARGE, type SizeClasses } from './size-classes.ts'
+import type { Offset, Words } from './words.ts'
+
+export function spanAt(layout: Layout, span: number): Offset {
+  return layout.spansAt + span * SPAN_WORDS
+}
+
+export function spanStart(layout: Layout, span: number): Offset {
+  return layout.firstSpanAt + (span << layout.spanShift)
+}
+
+export function spanOf(layout: Layout, block: Offset): number {
+  return (block - layout.firstSpanAt) >> layout.spanShift
+}
+
+export function blockWords(
+  m: Int32Array,
+  block: Offset,
+  layout: Layout,
+  classes: SizeClasses,
+): number {
+  const sizeClass = sizeClassOf(m, block)
+  if (sizeClass !== LARGE) return classes.sizes[sizeClass] as number
+  return (m[spanAt(layout, spanOf(layout, block)) + SPAN_RUN] as number) << layout.spanShift
+}
+
+/** Claims `spans` neighbouring fresh spans for the thread of a slot; the first, or -1. */
+export function claimFresh(words: Words, layout: Layout, slot: number, spans: number): number {
+  const hint = words.load(SPAN_HINT_AT)
+  const claim = SPAN_CARVING | (slot << 8)
+  let got = 0
+  let index = hint
+  for (; index < layout.spanCount && got < spans; index++) {
+    const stateAt = spanAt(layout, index) + SPAN_STATE
+    if (
+      words.load(stateAt) === SPAN_FRESH &&
+      words.compareExchange(stateAt, SPAN_FRESH, claim) === SPAN_FRESH
+    ) {
+      got++
+    } else {
+      unclaimSpans(words, layout, index - got, got)
+      got = 0
+    }
+  }
+  if (got < spans) {
+    unclaimSpans(words, layout, index - got, got)
+    return -1
+  }
+  if (spans === 1) words.compareExchange(SPAN_HINT_AT, hint, index)
+  return index - spans
+}
+
+/** Makes claimed spans fresh again, the first one last, and lets the hint see them. */
+export function unclaimSpans(words: Words, layout: Layout, first: number, spans: number): void {
+  for (let index = first + spans - 1; index >= first; index--) {
+    words.store(spanAt(layout, index) + SPAN_STATE, SPAN_FRESH)
+  }
+  for (;;) {
+    const hint = words.load(SPAN_HINT_AT)
+    if (spans === 0 || first >= hint) return
+    // A failed swap means that another thread moved the hint.
+    if (words.compareExchange(SPAN_HINT_AT, hint, first) === hint) return
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Pausing the writers for `verify`.
+ *
+ * **Invariants.** FREEZE is 0 or the tag of the one thread that verifies.
+ *
+ * **Ordering.** `[freeze-set]` FREEZE is stored before the tickets are loaded. Pairs with
+ * [freeze-check]: a writer stores its ticket and then loads FREEZE, so one sees the other.
+ *
+ * **Progress.** Blocking, a millisecond at a time, at most `waitMs` for all drafts together.
+ *
+ * **Crash.** FREEZE names its owner; the reaper clears it.
+ */
+
+import { RootswapError } from '../errors.ts'
+import { FREEZE_AT, SLOT_TICKET } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Reclaimer } from './reclaimer.ts'
+import { slotAt, slotsInUse } from './slots.ts'
+
+/** Asks writers to pause, and waits for the drafts that go on; see verify.ts. */
+export function freeze(reclaimer: Reclaimer, waitMs: number): void {
+  const { memory, slot } = reclaimer
+  const { words, layout } = memory
+  for (let waited = 0; words.compareExchange(FREEZE_AT, 0, slot.tag) !== 0; waited++) {
+    if (waited > waitMs) throw new RootswapError('ERR_TIMEOUT', 'another verify() goes on')
+    words.wait(FREEZE_AT, words.load(FREEZE_AT), 1)
+  }
+  // [freeze-set] Pairs with [freeze-check].
+  let waited = 0
+  for (let index = 0; index < slotsInUse(words); index++) {
+    const ticketAt = slotAt(layout, index) + SLOT_TICKET
+    for (let ticket = words.load(ticketAt); ticket !== 0 && waited < waitMs; waited++) {
+      words.wait(ticketAt, ticket, 1)
+      ticket = words.load(ticketAt)
+    }
+  }
+}
+
+export function unfreeze(memory: Memory): void {
+  memory.words.store(FREEZE_AT, 0)
+  memory.words.notify(FREEZE_AT)
+}

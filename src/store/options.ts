@@ -1,0 +1,86 @@
+/** The options of a heap and of a store: defaults, ranges, and what wrong ones get. */
+
+import { rangeError, typeError } from '../errors.ts'
+
+export interface HeapOptions {
+  /** Bytes reserved for the heap; committed by the operating system as they are touched.
+   *  64 KiB … just under 4 GiB. Default 1 GiB. */
+  readonly maxBytes?: number
+  /** Threads that may have the heap open at once. Default 1,024. */
+  readonly maxThreads?: number
+  /** Stores and branches that the heap may hold at once. Default 64. */
+  readonly maxStores?: number
+  /** Bytes of replaced versions that may wait for readers. Default a quarter of the heap. */
+  readonly maxLimboBytes?: number
+  /** After how many milliseconds a thread stopped inside library code is reported. Default 1,000. */
+  readonly stallMs?: number
+  /** The longest that a write waits for memory or for its turn, in milliseconds. Default 50. */
+  readonly maxWaitMs?: number
+}
+
+export interface ThreadOptions {
+  /** Names this thread in errors and reports. */
+  readonly label?: string
+}
+
+/** Of a store in a heap. */
+export interface StoreOptions {
+  /** Under which other threads open it. */
+  readonly name?: string
+  /** Makes the name known to the other threads of this process. */
+  readonly share?: boolean
+}
+
+export interface ResolvedHeapOptions {
+  readonly capacityWords: number
+  readonly threads: number
+  readonly cells: number
+  readonly limboWords: number
+  readonly stallMs: number
+  readonly maxWaitMs: number
+}
+
+const GIB = 2 ** 30
+
+export function resolveHeapOptions(options: HeapOptions): ResolvedHeapOptions {
+  const small = (options.maxBytes ?? GIB) < 2 ** 24
+  const maxBytes = whole('maxBytes', options.maxBytes ?? GIB, [2 ** 16, 2 ** 32 - 2 ** 16])
+  const threads = whole('maxThreads', options.maxThreads ?? (small ? 64 : 1024), [1, 2 ** 16 - 2])
+  const cells = whole('maxStores', options.maxStores ?? 64, [1, 4096])
+  const limbo = whole('maxLimboBytes', options.maxLimboBytes ?? Math.floor(maxBytes / 4), [
+    0,
+    maxBytes,
+  ])
+  return {
+    capacityWords: Math.floor(maxBytes / 8) * 2,
+    threads,
+    cells,
+    limboWords: Math.floor(limbo / 4),
+    stallMs: whole('stallMs', options.stallMs ?? 1000, [1, 2 ** 30]),
+    maxWaitMs: whole('maxWaitMs', options.maxWaitMs ?? 50, [0, 2 ** 30]),
+  }
+}
+
+/** A whole number in a range, or the error that says which option is wrong and why. */
+export function whole(name: string, value: unknown, range: readonly [number, number]): number {
+  if (typeof value !== 'number') {
+    throw typeError('ERR_INVALID_ARGUMENT', `${name} must be a number, not ${typeof value}`, {
+      argument: name,
+    })
+  }
+  const [low, high] = range
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw rangeError(`${name} is ${value}; it must be a whole number from ${low} to ${high}`, {
+      argument: name,
+      value,
+    })
+  }
+  return value
+}
+
+export function text(name: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  throw typeError('ERR_INVALID_ARGUMENT', `${name} must be a string, not ${typeof value}`, {
+    argument: name,
+  })
+}

@@ -1,0 +1,253 @@
+/**
+ * The reading half of a store in one thread: the value behind `current`, and single fields.
+ *
+ * **Invariants.** The thread leases the version that `#record` names, as a cache (soft lease), so
+ * its offset can not come back for another version while the poll compares with it. What was
+ * handed out of an older version needs no lease: `Decoder.advance` made it self-sufficient, or
+ * gave a hold, and then the older lease is kept until the hold is collected.
+ *
+ * **Ordering.** `[poll-version]` the plain load of the root word decides only between the cached
+ * value and the ordered path. An own publish is seen by program order; somebody else's publish
+ * that this thread learnt of (by message, promise, atomic) happened before the poll.
+ *
+ * **Progress.** The cached path is one plain load. A new version costs a lease and what changed
+ * among the parts that were touched.
+ */
+
+import { RootswapError } from '../errors.ts'
+import { isReference, kindOf, nodeOf, STRING, DOUBLE, BOX } from '../memory/kinds.ts'
+import { LEASE_SOFT } from '../memory/layout.ts'
+import type { Offset } from '../memory/words.ts'
+import type { RootCell as ValueCell, Source } from '../values/decode-cells.ts'
+import type { Key } from '../values/immutable.ts'
+import { findPath, MISSING } from '../values/lookup.ts'
+import type { RootCell } from '../versions/root.ts'
+import type { Attachment } from './attachment.ts'
+import type { SnapshotSource } from './snapshot.ts'
+
+/** Says whether the version that a value is decoded from is still protected. */
+class LeaseSource implements Source {
+  readonly era: number
+  readonly version: number
+  #released = false
+
+  constructor(era: number, version: number) {
+    this.era = era
+    this.version = version
+  }
+
+  check(): void {
+    if (!this.#released) return
+    throw new RootswapError(
+      'ERR_STALE_SNAPSHOT',
+      `a part of version ${this.version} that was never read is gone: its version was given up`,
+      { version: this.version },
+    )
+  }
+
+  end(): void {
+    this.#released = true
+  }
+}
+
+interface Pending {
+  readonly record: Offset
+  readonly source: LeaseSource
+}
+
+export class StoreReader {
+  readonly #attachment: Attachment
+  readonly #cell: RootCell
+  readonly #m: Int32Array
+  readonly #rootAt: Offset
+  /** The record behind `#value`; -1 while there is none, and after close. */
+  #record = -1
+  #value: unknown
+  #root: ValueCell | undefined
+  #source: LeaseSource | undefined
+  #era = 0
+  #closed = false
+  /** Older leases that a handed-out value still needs, until it is collected. */
+  readonly #pending = new Set<Pending>()
+  readonly #collected: FinalizationRegistry<Pending>
+
+  constructor(attachment: Attachment, cell: RootCell) {
+    this.#attachment = attachment
+    this.#cell = cell
+    this.#m = attachment.memory.m
+    this.#rootAt = cell.rootAt
+    this.#collected = new FinalizationRegistry((pending) => this.#drop(pending))
+  }
+
+  get current(): unknown {
+    // [poll-version] the permitted race: see above.
+    if (this.#m[this.#rootAt] === this.#record) return this.#value
+    return this.#refresh()
+  }
+
+  get version(): number {
+    this.#expectOpen()
+    const { section } = this.#attachment.thread
+    section.enter()
+    const number = this.#cell.numberOf(this.#cell.newest())
+    section.leave()
+    return number
+  }
+
+  /** The version of `current`'s value, which is current until another is published. */
+  get cachedVersion(): number {
+    return this.#source?.version ?? 0
+  }
+
+  get(path: readonly Key[]): unknown {
+    if (this.#m[this.#rootAt] === this.#record) {
+      const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#record), path)
+      return isContainer(this.#m, word) ? step(this.#value, path) : this.#scalar(word)
+    }
+    this.#expectOpen()
+    const { section } = this.#attachment.thread
+    section.enter()
+    const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#cell.newest()), path)
+    const container = isContainer(this.#m, word)
+    const value = container ? undefined : this.#sectionScalar(word)
+    section.leave()
+    return container ? step(this.current, path) : value
+  }
+
+  has(path: readonly Key[]): boolean {
+    this.#expectOpen()
+    const { section } = this.#attachment.thread
+    section.enter()
+    const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#cell.newest()), path)
+    section.leave()
+    return word !== MISSING
+  }
+
+  /** A snapshot of the newest version. */
+  snapshot(): SnapshotSource {
+    const value = this.current
+    const { leases } = this.#attachment.thread
+    const record = leases.take(this.#rootAt, 0)
+    if (record === this.#record) return this.#snapshotOf(record, () => value, undefined)
+    const source = this.#newSource(record)
+    const root = this.#attachment.decoder.root(this.#cell.rootOf(record), source)
+    return this.#snapshotOf(record, () => this.#attachment.decoder.valueOf(root), source)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { leases } = this.#attachment.thread
+    if (this.#record !== -1) leases.release(this.#record, LEASE_SOFT)
+    this.#record = -1
+    this.#value = undefined
+    this.#source?.end()
+    this.#source = undefined
+    for (const pending of this.#pending) this.#drop(pending)
+  }
+
+  /** How many older versions handed-out values still need. */
+  get pendingLeases(): number {
+    return this.#pending.size
+  }
+
+  #snapshotOf(record: Offset, value: () => unknown, own?: LeaseSource): SnapshotSource {
+    const { codec, decoder, thread } = this.#attachment
+    const root = this.#cell.rootOf(record)
+    const source = own ?? this.#newSource(record)
+    return {
+      version: this.#cell.numberOf(record),
+      value,
+      get: (path) => {
+        const word = findPath(codec, root, path)
+        if (isContainer(this.#m, word)) return step(value(), path)
+        return word === MISSING ? undefined : decoder.decodeWhole(word, source)
+      },
+      has: (path) => findPath(codec, root, path) !== MISSING,
+      release: () => {
+        own?.end()
+        thread.leases.release(record, 0)
+      },
+    }
+  }
+
+  /** Moves to the newest version: leases it, walks old and new together, gives the old one up. */
+  #refresh(): unknown {
+    this.#expectOpen()
+    const { decoder, thread } = this.#attachment
+    const record = thread.leases.take(this.#rootAt, LEASE_SOFT)
+    const source = this.#newSource(record)
+    const word = this.#cell.rootOf(record)
+    const old = this.#record
+    if (this.#root === undefined) this.#root = decoder.root(word, source)
+    else {
+      const { root, hold } = decoder.advance(this.#root, word, source)
+      this.#root = root
+      this.#giveUp(old, hold)
+    }
+    this.#record = record
+    this.#source = source
+    this.#value = decoder.valueOf(this.#root)
+    return this.#value
+  }
+
+  /** Ends the lease of the version that was left, or keeps it while somebody needs it. */
+  #giveUp(record: Offset, hold: object | undefined): void {
+    const source = this.#source as LeaseSource
+    if (hold === undefined) {
+      source.end()
+      this.#attachment.thread.leases.release(record, LEASE_SOFT)
+      return
+    }
+    const pending = { record, source }
+    this.#pending.add(pending)
+    this.#collected.register(hold, pending)
+  }
+
+  #drop(pending: Pending): void {
+    if (!this.#pending.delete(pending)) return
+    pending.source.end()
+    this.#attachment.thread.leases.release(pending.record, LEASE_SOFT)
+  }
+
+  #newSource(record: Offset): LeaseSource {
+    this.#era = (this.#era + 1) & 0x3fffffff
+    return new LeaseSource(this.#era, this.#cell.numberOf(record))
+  }
+
+  #scalar(word: number): unknown {
+    if ((word & 1) === 0) return word >> 1
+    if (word === MISSING) return undefined
+    return this.#attachment.decoder.decodeWhole(word, this.#source as LeaseSource)
+  }
+
+  #sectionScalar(word: number): unknown {
+    if ((word & 1) === 0) return word >> 1
+    if (word === MISSING) return undefined
+    return this.#attachment.decoder.decodeWhole(word, UNCACHED)
+  }
+
+  #expectOpen(): void {
+    if (this.#closed) throw new RootswapError('ERR_CLOSED', 'the store is closed in this thread')
+  }
+}
+
+/** What is read inside a section: protected until the section ends, so strings are not cached. */
+const UNCACHED: Source = { era: -1, check: () => {} }
+
+function isContainer(m: Int32Array, word: number): boolean {
+  if (word === MISSING || !isReference(word)) return false
+  const kind = kindOf(m, nodeOf(word))
+  return kind !== STRING && kind !== DOUBLE && kind !== BOX
+}
+
+/** Walks a decoded value; the path is known to lead to a container. */
+function step(value: unknown, path: readonly Key[]): unknown {
+  let found = value
+  for (const key of path) {
+    if (typeof found !== 'object' || found === null) return undefined
+    if (!Object.hasOwn(found, key as PropertyKey)) return undefined
+    found = (found as Record<PropertyKey, unknown>)[key as PropertyKey]
+  }
+  return found
+}

@@ -1,0 +1,275 @@
+/**
+ * A store as one thread holds it. Which read? One field, nothing else decoded: `get`. Many
+ * fields, keep as you like: `current`. Scan, then let go: `read`. One version across `await`:
+ * `snapshot`.
+ */
+
+import { RootswapError, typeError } from '../errors.ts'
+import type { VerifyReport } from '../reclaim/verify.ts'
+import { replaceWith } from '../values/compare.ts'
+import { DraftSession } from '../values/draft.ts'
+import { deletePath, setPath } from '../values/edit.ts'
+import type { Draft, Immutable, Key } from '../values/immutable.ts'
+import type { RootCell } from '../versions/root.ts'
+import type { Attachment } from './attachment.ts'
+import { synchronize, synchronizeSync } from './grace.ts'
+import { type StoreHandle, storeHandle } from './handle.ts'
+import type { Heap } from './heap.ts'
+import type { Get, Has, Put } from './paths.ts'
+import { StoreReader } from './reader.ts'
+import { HeldSnapshot, type Snapshot } from './snapshot.ts'
+import type { StoreStats } from './stats.ts'
+import {
+  type Change,
+  type ChangesOptions,
+  changes,
+  type Listener,
+  type SelectorListener,
+  type SelectorOptions,
+  type SubscribeOptions,
+  subscribe,
+  type Watched,
+  waitForVersion,
+  waitForVersionSync,
+} from './subscribe.ts'
+import { type Build, type Commit, Writer, type WriteOptions } from './writer.ts'
+
+export interface Store<T> extends Disposable {
+  /** Send this to another thread, which calls `openStore(handle)`. */
+  readonly handle: StoreHandle<T>
+  readonly name: string
+  readonly heap: Heap
+  /** 1 for the initial value, then one more per publish. Exact. */
+  readonly version: number
+  /** The newest value: frozen, private to this thread, the same object until the version changes;
+   *  unchanged subtrees stay `===`. One plain load when nothing changed. */
+  readonly current: Immutable<T>
+  /** One place, nothing else decoded; a missing path is `undefined`. */
+  readonly get: Get<T>
+  readonly has: Has
+  /** Runs a synchronous function on one version; `synchronize` waits for it, nothing else does.
+   *  Throws `ERR_ASYNC_CALLBACK`. */
+  read<R>(fn: (value: Immutable<T>, version: number) => R): R
+  /** Holds the newest version until it is released. */
+  snapshot(): Snapshot<T>
+  /** immer's rules; synchronous; may run again when another writer was first. */
+  update(recipe: (draft: Draft<T>) => undefined | void | T, options?: WriteOptions): Commit
+  /** One place, no draft; a missing parent is `ERR_NO_SUCH_PATH`; in an array 0 … length. */
+  readonly set: Put<T, WriteOptions, Commit>
+  /** One place; in an array the following elements move up. */
+  delete(path: readonly Key[], options?: WriteOptions): Commit
+  /** The whole value; subtrees that are deep-equal stay shared and `===`. */
+  replace(next: T, options?: WriteOptions): Commit
+  subscribe(listener: Listener<Immutable<T>>, options?: SubscribeOptions): () => void
+  subscribe<S>(
+    selector: (value: Immutable<T>) => S,
+    listener: SelectorListener<S, Immutable<T>>,
+    options?: SelectorOptions<S>,
+  ): () => void
+  changes(options?: ChangesOptions): AsyncIterable<Change<Immutable<T>>>
+  waitForVersion(version: number, options?: { signal?: AbortSignal }): Promise<number>
+  /** Blocks the thread. Throws `ERR_TIMEOUT`. */
+  waitForVersionSync(version: number, timeoutMs?: number): number
+  /** Resolves when no synchronous read that began before the call is still running anywhere. */
+  synchronize(options?: { signal?: AbortSignal }): Promise<void>
+  synchronizeSync(timeoutMs?: number): void
+  stats(): StoreStats
+  /** Walks the whole heap. Throws `ERR_CORRUPT_HEAP` naming each damage. */
+  verify(): VerifyReport
+  /** Of this thread alone; idempotent. */
+  close(): void
+}
+
+export class OpenStore implements Watched<unknown> {
+  readonly heap: Heap
+  readonly name: string
+  readonly handle: StoreHandle<unknown>
+  readonly #attachment: Attachment
+  readonly #cell: RootCell
+  readonly #reader: StoreReader
+  readonly #writer: Writer
+  #ownsHeap = false
+  #closed = false
+
+  constructor(heap: Heap, attachment: Attachment, cell: RootCell, name: string) {
+    this.heap = heap
+    this.name = name
+    this.#attachment = attachment.use()
+    this.#cell = cell
+    this.handle = storeHandle(attachment.memory, cell)
+    this.#reader = new StoreReader(attachment, cell)
+    this.#writer = new Writer(attachment, cell)
+  }
+
+  /** The heap was made or opened for this store alone: closing the store closes it. */
+  ownHeap(): this {
+    this.#ownsHeap = true
+    return this
+  }
+
+  get current(): unknown {
+    return this.#reader.current
+  }
+
+  get version(): number {
+    return this.#reader.version
+  }
+
+  get bell(): Attachment['bell'] {
+    return this.#attachment.bell
+  }
+
+  /** The newest record, to compare with: a publish changes it. */
+  newest(): number {
+    return this.#cell.newest()
+  }
+
+  isClosed(): boolean {
+    return this.#closed
+  }
+
+  get(...path: readonly Key[]): unknown {
+    return this.#reader.get(path)
+  }
+
+  has(...path: readonly Key[]): boolean {
+    return this.#reader.has(path)
+  }
+
+  read<R>(fn: (value: unknown, version: number) => R): R {
+    refuseAsync('read', fn)
+    const attachment = this.#attachment
+    const { reading } = attachment.thread
+    if (attachment.readDepth++ === 0) reading.enter()
+    try {
+      const value = this.#reader.current
+      return refusePromise('read', fn(value, this.#reader.cachedVersion))
+    } finally {
+      if (--attachment.readDepth === 0) reading.leave()
+    }
+  }
+
+  snapshot(): HeldSnapshot {
+    return new HeldSnapshot(this.#reader.snapshot())
+  }
+
+  update(recipe: (draft: never) => unknown, options?: WriteOptions): Commit {
+    refuseAsync('update', recipe)
+    return this.#write((root) => {
+      const session = new DraftSession(this.#attachment.codec, root)
+      let result: unknown
+      try {
+        result = refusePromise('update', recipe(session.root as never))
+      } catch (error) {
+        session.revoke()
+        throw error
+      }
+      return (delta) => {
+        const word = session.finish(result, delta)
+        session.revoke()
+        return word
+      }
+    }, options)
+  }
+
+  set(path: readonly Key[], value: unknown, options?: WriteOptions): Commit {
+    const { codec } = this.#attachment
+    return this.#write((root) => (delta) => setPath(codec, root, path, { value, delta }), options)
+  }
+
+  delete(path: readonly Key[], options?: WriteOptions): Commit {
+    const { codec } = this.#attachment
+    return this.#write((root) => (delta) => deletePath(codec, root, path, delta), options)
+  }
+
+  replace(next: unknown, options?: WriteOptions): Commit {
+    const { codec } = this.#attachment
+    return this.#write((root) => (delta) => replaceWith(codec, root, next, delta), options)
+  }
+
+  subscribe(first: never, second?: never, third?: never): () => void {
+    return subscribe(this, first, second, third)
+  }
+
+  changes(options?: ChangesOptions): AsyncIterable<Change<unknown>> {
+    return changes(this, options)
+  }
+
+  waitForVersion(version: number, options?: { signal?: AbortSignal }): Promise<number> {
+    return waitForVersion(this, version, options)
+  }
+
+  waitForVersionSync(version: number, timeoutMs?: number): number {
+    return waitForVersionSync(this, version, timeoutMs)
+  }
+
+  async synchronize(options?: { signal?: AbortSignal }): Promise<void> {
+    this.#mayWaitForReaders()
+    const { memory, thread } = this.#attachment
+    await synchronize(memory, thread.reclaimer, options)
+  }
+
+  synchronizeSync(timeoutMs?: number): void {
+    this.#mayWaitForReaders()
+    const { memory, thread } = this.#attachment
+    synchronizeSync(memory, thread.reclaimer, timeoutMs)
+  }
+
+  stats(): StoreStats {
+    return { version: this.version, ...this.heap.stats() }
+  }
+
+  verify(): VerifyReport {
+    return this.heap.verify()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#reader.close()
+    this.#attachment.bell.wakeWatchers()
+    this.#attachment.release()
+    if (this.#ownsHeap) this.heap.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const state = this.#closed ? 'closed' : `version: ${this.version}`
+    return `Store { name: '${this.name}', ${state} }`
+  }
+
+  #write(prepare: (root: number) => Build, options: WriteOptions | undefined): Commit {
+    if (this.#closed) throw closedError()
+    return this.#writer.commit(prepare, options)
+  }
+
+  #mayWaitForReaders(): void {
+    if (this.#closed) throw closedError()
+    if (this.#attachment.readDepth === 0) return
+    throw new RootswapError('ERR_IN_READ_SECTION', 'waiting for readers inside read(fn)')
+  }
+}
+
+function closedError(): RootswapError {
+  return new RootswapError('ERR_CLOSED', 'the store is closed in this thread')
+}
+
+function refuseAsync(method: string, fn: unknown): void {
+  if (typeof fn !== 'function') {
+    throw typeError('ERR_INVALID_ARGUMENT', `${method} takes a function, not ${typeof fn}`)
+  }
+  if (Object.prototype.toString.call(fn) === '[object AsyncFunction]') {
+    throw typeError('ERR_ASYNC_CALLBACK', `${method} takes a synchronous function`)
+  }
+}
+
+function refusePromise<R>(method: string, result: R): R {
+  const then = (result as { then?: unknown } | null | undefined)?.then
+  if (typeof result === 'object' && typeof then === 'function') {
+    throw typeError('ERR_ASYNC_CALLBACK', `the function given to ${method} returned a promise`)
+  }
+  return result
+}

@@ -1,0 +1,195 @@
+/**
+ * One write, from the base that it reads to the version that it publishes: protect the newest
+ * version, let the caller prepare (user code runs here), build privately, swap, reclaim.
+ *
+ * **Progress.** Lock-free: a lost swap means that another writer published. After
+ * `TURN_AFTER_LOSSES` losses a writer takes the cell's turn, and the others let it go first for at
+ * most `maxWaitMs`, so that no writer starves.
+ */
+
+import { RootswapError } from '../errors.ts'
+import { CELL_TURN, LEASE_SOFT, LIMBO_MAX_AT, RECLAIM_EVERY_AT } from '../memory/layout.ts'
+import type { Offset } from '../memory/words.ts'
+import { stalledReaders } from '../reclaim/stalls.ts'
+import { Delta } from '../versions/delta.ts'
+import type { RootCell } from '../versions/root.ts'
+import type { Attachment } from './attachment.ts'
+import { channels } from './channels.ts'
+
+export interface WriteOptions {
+  /** Publish only if this is the store's version; otherwise `ERR_CONFLICT`. */
+  readonly ifVersion?: number
+}
+
+export interface Commit {
+  /** The version that was published, or the store's version when nothing changed. */
+  readonly version: number
+  /** False when the write would have published an equal value. */
+  readonly changed: boolean
+}
+
+/** A write that was prepared on a base: builds the new root and says what it replaces. */
+export type Build = (delta: Delta) => number
+
+const TURN_AFTER_LOSSES = 3
+/** Slices of reclaiming that one write pays for at most. */
+const SLICES_PER_WRITE = 2
+/** Retired words after which a write tries to reclaim. */
+const RETIRED_WORDS_MAX = 2 ** 16
+
+export class Writer {
+  readonly #attachment: Attachment
+  readonly #cell: RootCell
+  readonly #delta: Delta
+  #unreclaimed = 0
+  #retiredWords = 0
+
+  constructor(attachment: Attachment, cell: RootCell) {
+    this.#attachment = attachment
+    this.#cell = cell
+    this.#delta = new Delta(attachment.memory)
+  }
+
+  /** `prepare` gets the base's root word and may run user code; it is called again on conflict. */
+  commit(prepare: (root: number) => Build, options: WriteOptions = {}): Commit {
+    this.#guard()
+    this.#relieve()
+    const { thread } = this.#attachment
+    for (let losses = 0; ; losses++) {
+      this.#awaitTurn(losses)
+      const base = thread.leases.take(this.#cell.rootAt, LEASE_SOFT)
+      let commit: Commit | undefined
+      try {
+        this.#expect(base, options.ifVersion)
+        commit = this.#publish(base, prepare)
+      } finally {
+        thread.leases.release(base, LEASE_SOFT)
+      }
+      if (commit === undefined) continue // another writer published
+      this.#giveTurn()
+      if (commit.changed) this.#afterPublish(commit.version)
+      return commit
+    }
+  }
+
+  #publish(base: Offset, prepare: (root: number) => Build): Commit | undefined {
+    const { thread, codec } = this.#attachment
+    const { allocator } = thread
+    const root = this.#cell.rootOf(base)
+    const version = this.#cell.numberOf(base)
+    const build = this.#inRecipe(prepare, root)
+    this.#delta.clear()
+    allocator.begin()
+    let published = false
+    try {
+      codec.encoder.births = (version + 1) & 0x7fffffff
+      const next = build(this.#delta)
+      if (next === root) return { version, changed: false }
+      published = this.#cell.publish(thread, base, next, this.#delta) !== 0
+    } finally {
+      if (!published) allocator.abort()
+    }
+    return published ? { version: version + 1, changed: true } : undefined
+  }
+
+  #inRecipe(prepare: (root: number) => Build, root: number): Build {
+    const { recipes } = this.#attachment
+    recipes.add(this.#cell.index)
+    try {
+      return prepare(root)
+    } finally {
+      recipes.delete(this.#cell.index)
+    }
+  }
+
+  #guard(): void {
+    const { readDepth, recipes } = this.#attachment
+    if (readDepth > 0) {
+      throw new RootswapError('ERR_IN_READ_SECTION', 'a write inside read(fn): return first')
+    }
+    if (recipes.has(this.#cell.index)) {
+      throw new RootswapError('ERR_IN_UPDATE', 'a write to the store inside its own recipe')
+    }
+  }
+
+  #expect(base: Offset, ifVersion: number | undefined): void {
+    const version = this.#cell.numberOf(base)
+    if (ifVersion === undefined || ifVersion === version) return
+    throw new RootswapError(
+      'ERR_CONFLICT',
+      `the store is at version ${version}, not at ${ifVersion}`,
+      { expectedVersion: ifVersion, version },
+    )
+  }
+
+  /** Lets a writer that lost often go first; takes the turn after losing often. */
+  #awaitTurn(losses: number): void {
+    const { memory, thread, maxWaitMs } = this.#attachment
+    const { words } = memory
+    const turnAt = this.#cell.at + CELL_TURN
+    const { tag } = thread.slot
+    for (let waited = 0; waited < maxWaitMs; waited++) {
+      const owner = words.load(turnAt)
+      if (owner === tag) return
+      if (owner === 0) {
+        if (losses < TURN_AFTER_LOSSES) return
+        if (words.compareExchange(turnAt, 0, tag) === 0) return
+      }
+      words.wait(turnAt, owner, 1)
+    }
+  }
+
+  #giveTurn(): void {
+    const { words } = this.#attachment.memory
+    const turnAt = this.#cell.at + CELL_TURN
+    const { tag } = this.#attachment.thread.slot
+    if (words.load(turnAt) !== tag) return
+    if (words.compareExchange(turnAt, tag, 0) === tag) words.notify(turnAt)
+  }
+
+  #afterPublish(version: number): void {
+    const { memory, thread } = this.#attachment
+    this.#unreclaimed++
+    this.#retiredWords += this.#delta.retiredWords
+    const due =
+      this.#unreclaimed >= (memory.m[RECLAIM_EVERY_AT] as number) ||
+      this.#retiredWords >= RETIRED_WORDS_MAX
+    if (due) {
+      const end = thread.reclaimer.attempt(SLICES_PER_WRITE)
+      if (end === 'idle') {
+        this.#unreclaimed = 0
+        this.#retiredWords = 0
+      }
+    }
+    if (channels.publish.hasSubscribers) {
+      channels.publish.publish({ store: this.#cell.index, version })
+    }
+  }
+
+  /** Before a write: if too much waits for readers, reclaims, then waits, then gives up. */
+  #relieve(): void {
+    const { memory, thread, maxWaitMs } = this.#attachment
+    const max = memory.m[LIMBO_MAX_AT] as number
+    if (this.#limbo() <= max) return
+    for (let waited = 0; waited <= maxWaitMs; waited++) {
+      thread.reclaimer.attempt(64)
+      if (this.#limbo() <= max) return
+      memory.words.wait(this.#cell.at + CELL_TURN, 0, 1)
+    }
+    const stalled = stalledReaders(memory)
+    throw new RootswapError(
+      'ERR_RECLAIM_STALLED',
+      `${this.#limbo() * 4} bytes wait for readers, ${max * 4} may; ` +
+        `stopped inside the library: ${stalled.map((one) => one.label).join(', ') || 'nobody'}`,
+      { limboBytes: this.#limbo() * 4, maxLimboBytes: max * 4, stalled },
+    )
+  }
+
+  #limbo(): number {
+    const { section } = this.#attachment.thread
+    section.enter()
+    const words = this.#cell.limboWords()
+    section.leave()
+    return words
+  }
+}
