@@ -1,16 +1,16 @@
 /**
  * The race detector: vector clocks, one per thread and one per word.
  *
- * An access by thread t is *ordered before* what u does now if u's clock has reached the tick that t
- * had then. Ordering comes from atomic operations as ECMAScript's memory model has it: a load (or the
- * load half of a read-modify-write) that reads what an atomic store wrote is ordered after that store
- * and all that its thread did before. A store replaces what the word passes on; it does not add to
- * it. A failed `compareExchange` only reads.
+ * An access by thread t is *ordered before* what u does now if u's clock has reached the tick that
+ * t had then. Ordering comes from atomic operations as ECMAScript's memory model has it: a load (or
+ * the load half of a read-modify-write) that reads what an atomic store wrote is ordered after that
+ * store and all that its thread did before. A store replaces what the word passes on; it does not
+ * add to it. A failed `compareExchange` only reads.
  *
  * Two plain accesses, or a plain and an atomic one, of one word, one of them writing, that are not
  * ordered are a race. Because the check asks for order and not for adjacency it finds a race in any
- * execution where both accesses happen, in whatever sequence: that is why plain accesses need not be
- * scheduling points.
+ * execution where both accesses happen, in whatever sequence: that is why plain accesses need not
+ * be scheduling points.
  */
 
 const Row = { sync: 0, plainRead: 1, plainWrite: 2, atomicRead: 3, atomicWrite: 4 } as const

@@ -6,17 +6,18 @@
  * so runs the real code, in one real thread, through one interleaving after the other:
  *
  *     scenario.ts    what is explored, with which bounds
- *     words.ts       the instrumented memory; views.ts its plain accesses, memories.ts its beginning
+ *     words.ts       the instrumented memory; views.ts plain accesses, memories.ts its beginning
  *     thread.ts      how a function is left and entered again
  *     machine.ts     one execution; stepping.ts what is checked around each access
- *     scheduler.ts   who may run next, and what need not be tried
+ *     scheduler.ts   who may run next, and what need not be tried; conflicts.ts why
  *     search.ts      all orders; random.ts some of them; schedule.ts a given one
  *     clocks.ts      races; shadow.ts blocks; linearizable.ts recordings
  *
- * Every `Atomics` operation is sequentially consistent, and plain accesses are required to be free of
- * races; so interleavings at atomic operations, plus the race detector, are all there is to explore.
- * The search goes through all executions without a preemption, then with one, with two, ... It is
- * exhaustive up to that bound or says that it is not. Then come random executions, if wanted.
+ * Every `Atomics` operation is sequentially consistent, and plain accesses are required to be free
+ * of races; so interleavings at atomic operations, plus the race detector, are all there is to
+ * explore. The search goes through all executions without a preemption, then with one, with two,
+ * ... It is exhaustive up to that bound or says that it is not. Then come random executions, if
+ * wanted.
  *
  * **Limits.** What code reaches other than through the port (time, random numbers, promises, views
  * of its own) is not explored. A permitted race is explored as if it were sequentially consistent.
@@ -107,8 +108,8 @@ class Exploration {
       // Each round is one execution: the paths of the search are finitely many, and it starts again
       // only when a conflict was learnt, of which there are finitely many, too.
       this.#execute(strategy)
-      if (scheduler.grown || memories.grown) {
-        scheduler.grown = memories.grown = scheduler.boundHit = false
+      if (scheduler.conflicts.grown || memories.grown) {
+        scheduler.conflicts.grown = memories.grown = scheduler.boundHit = false
         strategy = new DepthFirst(bound)
       } else if (!strategy.advance()) break
       if (this.#executions >= executions || this.#isLate()) return false

@@ -1,13 +1,14 @@
 /**
- * A checker of recordings: is there one order of the operations, consistent with real time, in which
- * a sequential specification gives every result that was seen? (Herlihy and Wing's linearizability;
- * the search is Wing and Gong's with Lowe's memoisation of configurations.)
+ * A checker of recordings: is there one order of the operations, consistent with real time, in
+ * which a sequential specification gives every result that was seen? (Herlihy and Wing's
+ * linearizability; the search is Wing and Gong's with Lowe's memoisation of configurations.)
  *
  * The search keeps the operations in a list of calls and returns by time. It takes the first call
  * that the specification accepts out of the list and starts again at the front; at a return of an
  * operation that was not taken it goes back. A configuration (which operations are taken, and the
- * state) that was met before is not tried again. The search is iterative: recordings of real workers
- * are long. Exponential at worst; give `part` where operations on different keys are independent.
+ * state) that was met before is not tried again. The search is iterative: recordings of real
+ * workers are long. Exponential at worst; give `part` where operations on different keys are
+ * independent.
  *
  * A pending operation (its thread crashed in it) may have taken effect or not; it is left for last.
  */

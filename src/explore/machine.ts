@@ -1,6 +1,6 @@
 /**
- * Runs executions: performs each access of the running thread on real memory, or answers it from the
- * thread's log.
+ * Runs executions: performs each access of the running thread on real memory, or answers it from
+ * the thread's log.
  *
  * An access is live when the log has no entry for it. Then the scheduler may decide that the thread
  * makes way (the signal is thrown; memory is untouched); else the access is performed, logged,

@@ -87,7 +87,7 @@ export class Memories {
 
   load(region: Region, at: number): number {
     if (this.observing) this.#observe(region, at)
-    return Atomics.load(region.m, at)
+    return region.m[at]!
   }
 
   /** The region, ready for a raw write: a word written must be known, to be put back. */

@@ -1,6 +1,7 @@
 /**
  * Makes a found schedule small: words are left out, and counts shortened, as long as an execution
- * with the same kind of failure and no more words comes out. Greedy, with a bounded number of tries.
+ * with the same kind of failure and no more words comes out. Greedy, with a bounded number of
+ * tries.
  */
 
 import type { FailureKind } from './failure.ts'

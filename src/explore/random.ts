@@ -1,7 +1,7 @@
 /**
  * Random priorities, after Burckhardt, Kothari, Musuvathi and Nagarakatte's PCT: each thread gets a
- * random priority, the runnable thread of the highest priority runs, and at `depth - 1` random steps
- * the running thread's priority falls below all others. A fault that needs `depth` ordering
+ * random priority, the runnable thread of the highest priority runs, and at `depth - 1` random
+ * steps the running thread's priority falls below all others. A fault that needs `depth` ordering
  * constraints among n threads and k steps is met with a probability of at least 1 / (n k^(depth-1))
  * in each execution. A thread that rests falls below all others, too; where threads may crash, one
  * random step is where a crash is chosen.

@@ -2,8 +2,8 @@
  * What an execution leaves for people to read: the trace, and the recorded operations.
  *
  * An operation begins at the first access that its thread makes in it and ends with its last one:
- * local code before and after could have run at that very moment, so the tightest interval is a real
- * execution too, and the one that a checker can say most about.
+ * local code before and after could have run at that very moment, so the tightest interval is a
+ * real execution too, and the one that a checker can say most about.
  */
 
 import type { TraceEvent } from './access.ts'

@@ -1,10 +1,10 @@
 /**
  * What a person writes down to have code explored.
  *
- * Each thread is a plain synchronous function. It is started again from its beginning whenever it is
- * resumed, and its former accesses answer from a log; so it must construct what it keeps to itself
- * (caches, counters, draft objects) inside the function, and nothing in `shared` but the words may
- * change while threads run. Code that breaks this is reported as 'nondeterminism'.
+ * Each thread is a plain synchronous function. It is started again from its beginning whenever it
+ * is resumed, and its former accesses answer from a log; so it must construct what it keeps to
+ * itself (caches, counters, draft objects) inside the function, and nothing in `shared` but the
+ * words may change while threads run. Code that breaks this is reported as 'nondeterminism'.
  */
 
 import type { Operation } from './linearizable.ts'
@@ -13,7 +13,7 @@ import type { Operation } from './linearizable.ts'
 export interface Control {
   /** The thread's own name. */
   readonly name: string
-  /** Waiting for others: the thread goes on when another has changed a word, or none else can run. */
+  /** Waits for others: until another thread has changed a word, or none else can run. */
   rest(): void
   /** Whether a thread has crashed: what its exit event tells; orders after all that it did. */
   crashed(thread: string): boolean

@@ -5,14 +5,14 @@
  * *preemption*; crash) and, for free, whenever the running thread has ended, crashed, blocked or
  * begun to rest. A strategy picks from the options that are put together here.
  *
- * **What is left out.** Two executions in which only steps that commute change places are equivalent
- * (the same results, races and end). For the exhaustive search, and there only:
+ * **What is left out.** Two executions in which only steps that commute change places are
+ * equivalent (the same results, races and end). For the exhaustive search, and there only:
  *
  * 1. A thread makes way before an access only if another unfinished thread accesses that word in
  *    conflict, in any execution seen so far. Otherwise it might as well make way later: the access
- *    commutes with everything in between. When an execution shows a conflict that was not known, the
- *    search of that number of preemptions starts again (`grown`), so that when it ends the rule was
- *    applied with all conflicts which the executions contain.
+ *    commutes with everything in between. When an execution shows a conflict that was not known,
+ *    the search of that number of preemptions starts again (`grown`), so that when it ends the rule
+ *    was applied with all conflicts which the executions contain.
  * 2. A thread that made way before an access x sleeps until another thread has made an access that
  *    conflicts with x. Resumed earlier, x could change places with all that happened in between,
  *    which gives an execution that makes way after x: with no more preemptions, and tried before,
@@ -27,12 +27,13 @@
  * write: between two of these a thread leaves the same memory behind. At a thread's end it is one
  * only where another thread can tell.
  *
- * **A resting thread** is resumed when a word has changed since, or when no other thread can run; the
- * budgets `impatience`, `timeouts` and `spurious` allow it to go on, a time-out to fire and a `wait`
- * to wake up for no reason while others could run.
+ * **A resting thread** is resumed when a word has changed since, or when no other thread can run;
+ * the budgets `impatience`, `timeouts` and `spurious` allow it to go on, a time-out to fire and a
+ * `wait` to wake up for no reason while others could run.
  */
 
 import { Access } from './access.ts'
+import { Conflicts } from './conflicts.ts'
 import type { Limits } from './scenario.ts'
 import { Action, Options, actionOf, option, threadOf } from './schedule.ts'
 import type { Segment, Strategy } from './schedule.ts'
@@ -51,7 +52,7 @@ export type Told = (thread: LogicalThread, note: string) => void
 export class Scheduler {
   readonly threads: readonly LogicalThread[]
   readonly limits: Limits
-  readonly #slots: Slots
+  readonly conflicts: Conflicts
   readonly #options = new Options()
   readonly #told: Told
   strategy!: Strategy
@@ -60,8 +61,6 @@ export class Scheduler {
   changes = 0
   /** The last option was left out for the number of preemptions only. */
   boundHit = false
-  /** A conflict was seen that was not known when this search began. */
-  grown = false
   crashes = 0
   segments: Segment[] = []
   /** The only thread that still runs, or undefined. */
@@ -75,7 +74,6 @@ export class Scheduler {
   #spurious = 0
   #impatience = 0
   #forced = false
-  #sleepers = 0
   /** In any execution so far a thread asked whether another has crashed. */
   #asked = false
   #diverged = false
@@ -85,7 +83,7 @@ export class Scheduler {
   constructor(threads: readonly LogicalThread[], limits: Limits, slots: Slots, told: Told) {
     this.threads = threads
     this.limits = limits
-    this.#slots = slots
+    this.conflicts = new Conflicts(threads, slots)
     this.#told = told
   }
 
@@ -101,7 +99,7 @@ export class Scheduler {
     this.#timeouts = 0
     this.#spurious = 0
     this.#impatience = 0
-    this.#sleepers = 0
+    this.conflicts.sleepers = 0
     this.#diverged = false
     this.#soloCheckedAt = 0
     this.#next = undefined
@@ -169,14 +167,14 @@ export class Scheduler {
     if (segment !== undefined) segment.steps++
     this.strategy.stepped(thread.index)
     if (thread.slot === 0) return
-    this.#learn(thread)
-    if (this.#sleepers > 0) this.#wake(thread.slot, wrote)
+    this.conflicts.learn(thread)
+    this.conflicts.wake(thread.slot, wrote)
   }
 
   /** A thread asks whether another has crashed. */
   askedCrashed(): void {
     this.crashQueries++
-    if (!this.#asked) this.grown = this.#asked = true
+    if (!this.#asked) this.conflicts.grown = this.#asked = true
   }
 
   /** Wakes all that wait on the word; the machine orders them. */
@@ -195,7 +193,7 @@ export class Scheduler {
     if (this.solo !== undefined) this.#addForced(this.solo)
     else {
       this.#addRunnable(undefined)
-      if (options.count === 0 && this.#sleepers > 0) return 'pruned'
+      if (options.count === 0 && this.conflicts.sleepers > 0) return 'pruned'
       if (options.count === 0) {
         this.#forced = true
         for (const thread of this.threads) this.#addForced(thread)
@@ -284,53 +282,15 @@ export class Scheduler {
   }
 
   #mayMakeWay(thread: LogicalThread): boolean {
-    if (this.strategy.reduces && !this.#conflicts(thread)) return false
+    if (this.strategy.reduces && !this.#isContended(thread)) return false
     if (this.#preemptions < this.strategy.preemptionsMax) return true
     this.boundHit = true
     return false
   }
 
-  /** Rule 1: whether another unfinished thread is known to access the word in conflict. */
-  #conflicts(thread: LogicalThread): boolean {
-    const { slot, writes } = thread
+  #isContended(thread: LogicalThread): boolean {
     if (thread.kind === Access.crashed) return this.crashes < this.limits.crashes
-    const slots = this.#slots
-    if (writes && slots.observed[slot] !== 0) return true
-    const accessors = writes ? slots.readers[slot]! | slots.writers[slot]! : slots.writers[slot]!
-    let others = accessors & ~(1 << thread.index)
-    while (others !== 0) {
-      const index = 31 - Math.clz32(others)
-      if (!this.threads[index]!.done) return true
-      others &= ~(1 << index)
-    }
-    return false
-  }
-
-  /** Counts as it is decided on: a compareExchange that fails might have written. */
-  #learn({ slot, index, writes }: LogicalThread): void {
-    const { readers, writers } = this.#slots
-    const bit = 1 << index
-    const mine = writes ? writers : readers
-    if ((mine[slot]! & bit) !== 0) return
-    mine[slot]! |= bit
-    const conflicting = writes ? readers[slot]! | writers[slot]! : writers[slot]!
-    if ((conflicting & ~bit) !== 0) this.grown = true
-  }
-
-  /** Rule 2. */
-  #wake(slot: number, wrote: boolean): void {
-    const { observed } = this.#slots
-    for (const thread of this.threads) {
-      if (!thread.asleep) continue
-      const same = thread.slot === slot && (wrote || thread.writes)
-      const visible = wrote && thread.writes && observed[slot] !== 0 && observed[thread.slot] !== 0
-      if (same || visible) this.#rouse(thread)
-    }
-  }
-
-  #rouse(thread: LogicalThread): void {
-    thread.asleep = false
-    this.#sleepers--
+    return this.conflicts.isContended(thread)
   }
 
   #pick(): number {
@@ -348,8 +308,7 @@ export class Scheduler {
       thread.crashOffered = true
       thread.crashQueries = this.crashQueries
       if (this.strategy.reduces && thread.kind !== Access.pause) {
-        thread.asleep = true
-        this.#sleepers++
+        this.conflicts.sleep(thread)
       }
     }
     this.#apply(chosen)
@@ -370,7 +329,7 @@ export class Scheduler {
     }
     if (action === Action.timeout) {
       if (!this.#forced && !this.solo) this.#timeouts++
-      this.#wake(thread.slot, true)
+      this.conflicts.wake(thread.slot, true)
       this.#endWait(thread, WaitCode.timedOut)
       this.#told(thread, 'time-out')
     } else if (action === Action.spurious) {
@@ -383,7 +342,7 @@ export class Scheduler {
       this.#told(thread, 'all others freeze')
       if (thread.status === Status.blocked) return
     }
-    if (thread.asleep) this.#rouse(thread)
+    this.conflicts.rouse(thread)
     this.#next = thread
   }
 
@@ -395,11 +354,9 @@ export class Scheduler {
   #crash(thread: LogicalThread): void {
     thread.status = Status.crashed
     this.crashes++
-    if (thread.asleep) this.#rouse(thread)
+    this.conflicts.rouse(thread)
     this.#told(thread, 'crashes')
-    for (const other of this.threads) {
-      if (other.asleep && other.kind === Access.crashed) this.#rouse(other)
-    }
+    this.conflicts.wakeAskers()
   }
 
   #record(action: Action, thread: LogicalThread): void {

@@ -1,6 +1,6 @@
 /**
- * The exhaustive search: depth first over the decisions of an execution, as a path of indices that is
- * extended by the first option and advanced at its end like an odometer.
+ * The exhaustive search: depth first over the decisions of an execution, as a path of indices that
+ * is extended by the first option and advanced at its end like an odometer.
  */
 
 import type { Options, Strategy } from './schedule.ts'

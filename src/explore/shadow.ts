@@ -1,8 +1,8 @@
 /**
  * The shadow heap: what the scenario says about blocks, held against what the threads do.
  *
- * The code under test knows nothing of it. A scenario reports allocations and frees around the calls
- * it makes, or from `watch`, which sees every written word.
+ * The code under test knows nothing of it. A scenario reports allocations and frees around the
+ * calls it makes, or from `watch`, which sees every written word.
  *
  * `freed` and `allocated` count as plain writes of the whole block. A reader whose access is not
  * ordered before the free is therefore found in every execution where both happen, even one where

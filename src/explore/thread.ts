@@ -2,9 +2,9 @@
  * A logical thread: its function, its log, and where it stands.
  *
  * JavaScript cannot suspend a synchronous function from inside a call, so a thread that has to make
- * way is left by throwing a private signal and entered again later from its beginning. The log makes
- * that invisible: every access that was already performed answers with its logged result and does
- * not touch memory, so the function arrives where it was left with the same local state.
+ * way is left by throwing a private signal and entered again later from its beginning. The log
+ * makes that invisible: every access that was already performed answers with its logged result and
+ * does not touch memory, so the function arrives where it was left with the same local state.
  */
 
 import { rangeError } from '../errors.ts'

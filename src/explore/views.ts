@@ -1,10 +1,10 @@
 /**
  * The plain accesses: `m`, `bytes` and `doubles` of an instrumented `Words` are Proxies that pass
  * each element access on. They behave as the typed array for what kernels do with one: elements,
- * `length` and its kin, `copyWithin`, `fill`, `set`, `slice` and `subarray`, of which the last gives
- * another such Proxy. Everything else is refused by name rather than done unseen. `Atomics` and
- * native consumers (TextDecoder, Buffer) refuse a Proxy by themselves; code that makes views of its
- * own over `buffer` is not seen, and its writes are repeated whenever its thread is resumed.
+ * `length` and its kin, `copyWithin`, `fill`, `set`, `slice` and `subarray`, of which the last
+ * gives another such Proxy. Everything else is refused by name rather than done unseen. `Atomics`
+ * and native consumers (TextDecoder, Buffer) refuse a Proxy by themselves; code that makes views of
+ * its own over `buffer` is not seen, and its writes are repeated whenever its thread is resumed.
  */
 
 import { RootswapError } from '../errors.ts'

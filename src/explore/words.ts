@@ -1,9 +1,11 @@
 /**
- * The instrumented `Words`: the members of the package's own port to shared memory, each access seen
- * by the explorer. A scenario's `shared()` makes it and builds shipped code on it.
+ * The instrumented `Words`: the members of the package's own port to shared memory, each access
+ * seen by the explorer. A scenario's `shared()` makes it and builds shipped code on it.
  *
+ * All of it happens in one real thread, so an atomic operation is one that nothing interrupts.
  * Made outside of an exploration it is plain memory with the same members. `m`, `bytes` and
- * `doubles` are Proxies (see views.ts). `peek` and `poke` are raw: for invariants, never for threads.
+ * `doubles` are Proxies (see views.ts). `peek` and `poke` are raw: for invariants, never for
+ * threads.
  */
 
 import { RootswapError, rangeError } from '../errors.ts'
@@ -56,27 +58,31 @@ export class Words {
 
   load(at: number): number {
     const machine = this.#machine
-    if (machine === undefined) return Atomics.load(this.#region.m, at)
+    if (machine === undefined) return this.#region.m[at]!
     if (machine.raw) return machine.memories.load(this.#region, at)
     return machine.load(this.#region, at)
   }
 
   store(at: number, value: number): void {
     if (this.#machine === undefined || this.#machine.raw)
-      Atomics.store(this.#written(at), at, value)
+      this.poke(at, value)
     else this.#machine.store(this.#region, at, value)
   }
 
   add(at: number, value: number): number {
     if (this.#machine === undefined || this.#machine.raw) {
-      return Atomics.add(this.#written(at), at, value)
+      const before = this.load(at)
+      this.poke(at, before + value)
+      return before
     }
     return this.#machine.add(this.#region, at, value)
   }
 
   compareExchange(at: number, expected: number, value: number): number {
     if (this.#machine === undefined || this.#machine.raw) {
-      return Atomics.compareExchange(this.#written(at), at, expected, value)
+      const before = this.load(at)
+      if (before === (expected | 0)) this.poke(at, value)
+      return before
     }
     return this.#machine.compareExchange(this.#region, at, expected, value)
   }

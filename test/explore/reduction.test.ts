@@ -1,6 +1,6 @@
 /**
- * The explorer leaves out orders that it holds to be equivalent. Here random little programs are run
- * with and without that: both must reach the same ends within the same number of preemptions.
+ * The explorer leaves out orders that it holds to be equivalent. Here random little programs are
+ * run with and without that: both must reach the same ends within the same number of preemptions.
  */
 
 import { describe, expect, it } from 'vitest'
@@ -122,8 +122,8 @@ function endsOf({ program, reduces, preemptions, crashes, observed }: Trial): En
         ends.add(crashes > 0 ? words : `${words} ${JSON.stringify(results)}`)
       }
       const { scheduler, memories } = machine
-      if (reduces && (scheduler.grown || memories.grown)) {
-        scheduler.grown = memories.grown = false
+      if (reduces && (scheduler.conflicts.grown || memories.grown)) {
+        scheduler.conflicts.grown = memories.grown = false
         strategy = new DepthFirst(preemptions, true)
       } else if (!strategy.advance()) return count
     }

@@ -145,7 +145,7 @@ describe('memory', () => {
         },
         reuse({ words }) {
           if (words.load(0) !== 1) return
-          assert([...words.bytes.slice(64, 67)].join() === '1,2,3', 'bytes')
+          assert(words.bytes.slice(64, 67).join() === '1,2,3', 'bytes')
           words.add(0, 0)
         },
       },

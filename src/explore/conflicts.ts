@@ -1,0 +1,78 @@
+/**
+ * Which steps conflict: the knowledge behind what the scheduler leaves out (see there).
+ *
+ * Two accesses of one word by two threads conflict unless both only read; a `compareExchange`
+ * counts as a write when a decision is made, since it may be one. Words that `always` reads
+ * conflict with each other when written: there the order of two writes is visible.
+ */
+
+import { Access } from './access.ts'
+import type { Slots } from './slots.ts'
+import type { LogicalThread } from './thread.ts'
+
+export class Conflicts {
+  readonly #threads: readonly LogicalThread[]
+  readonly #slots: Slots
+  /** A conflict was seen that was not known when this search began. */
+  grown = false
+  /** Threads that sleep. */
+  sleepers = 0
+
+  constructor(threads: readonly LogicalThread[], slots: Slots) {
+    this.#threads = threads
+    this.#slots = slots
+  }
+
+  /** Rule 1: whether another unfinished thread is known to access the word in conflict. */
+  isContended({ slot, writes, index }: LogicalThread): boolean {
+    const slots = this.#slots
+    if (writes && slots.observed[slot] !== 0) return true
+    const accessors = writes ? slots.readers[slot]! | slots.writers[slot]! : slots.writers[slot]!
+    let others = accessors & ~(1 << index)
+    while (others !== 0) {
+      const other = 31 - Math.clz32(others)
+      if (!this.#threads[other]!.done) return true
+      others &= ~(1 << other)
+    }
+    return false
+  }
+
+  /** The thread accesses its word. */
+  learn({ slot, index, writes }: LogicalThread): void {
+    const { readers, writers } = this.#slots
+    const bit = 1 << index
+    const mine = writes ? writers : readers
+    if ((mine[slot]! & bit) !== 0) return
+    mine[slot]! |= bit
+    const conflicting = writes ? readers[slot]! | writers[slot]! : writers[slot]!
+    if ((conflicting & ~bit) !== 0) this.grown = true
+  }
+
+  sleep(thread: LogicalThread): void {
+    thread.asleep = true
+    this.sleepers++
+  }
+
+  rouse(thread: LogicalThread): void {
+    if (!thread.asleep) return
+    thread.asleep = false
+    this.sleepers--
+  }
+
+  /** Rule 2: an access wakes the threads whose pending one conflicts with it. */
+  wake(slot: number, wrote: boolean): void {
+    if (this.sleepers === 0) return
+    const { observed } = this.#slots
+    for (const thread of this.#threads) {
+      if (!thread.asleep) continue
+      const same = thread.slot === slot && (wrote || thread.writes)
+      const visible = wrote && thread.writes && observed[slot] !== 0 && observed[thread.slot] !== 0
+      if (same || visible) this.rouse(thread)
+    }
+  }
+
+  /** A thread has crashed: that is what those were about to ask for. */
+  wakeAskers(): void {
+    for (const thread of this.#threads) if (thread.kind === Access.crashed) this.rouse(thread)
+  }
+}
