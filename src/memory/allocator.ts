@@ -17,8 +17,8 @@
  * Only when neither has anything does the supply wait, for a bounded time.
  *
  * **Crash.** Between the log entry and the advance of the cache a block is in both: the reaper
- * takes the union. A span in state CARVING belongs to nobody's list yet: the reaper gives it back. Of a
- * large block the first span is OWNED last, after the log entry; a further span that no large
+ * takes the union. A span in state CARVING belongs to nobody's list yet: the reaper gives it back.
+ * Of a large block the first span is OWNED last, after the log entry; a further span that no large
  * block covers is stray, and the reaper gives it back too.
  */
 

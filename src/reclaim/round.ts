@@ -28,44 +28,34 @@ import { corrupt } from '../errors.ts'
 import { isReference, nodeOf, referenceCount, referencesAt } from '../memory/kinds.ts'
 import {
   BEGUN_AT,
-  CELL_ARRIVED,
-  CELL_ARRIVING,
   CELL_CURSOR,
   CELL_DEPARTED,
-  CELL_NAMED,
   CELL_OLDEST,
-  CELL_ROOT,
-  CELL_STATE,
   CELL_TOP,
-  CELL_WORDS,
   DEAD_AT,
   LEASE_SOFT,
   PHASE_AT,
   ROUND_AT,
-  SLOT_PUBLISHED,
   SLOT_SECTION,
   SLOT_SNAPSHOT,
   ZOMBIE_AT,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
-  incAt,
   LIMBO_MASK,
   LIMBO_UNIT,
   RECORD_DROP_ROOT,
-  RECORD_INC_COUNT,
   RECORD_NEXT,
   RECORD_OUT,
   RECORD_OUT_WORDS,
-  RECORD_PREVIOUS,
   RECORD_RETIRED,
   RECORD_ROOT,
   RECORD_STATE,
-  RECORD_TICKET,
-  RECORD_WRITER,
   readWide,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
+import { Arrivals } from './arrivals.ts'
+import { cellAt as positionOf, namedRoot } from './cells.ts'
 import { COUNT_MAX, Counts } from './counts.ts'
 import type { Journal } from './journal.ts'
 import { scanLeases } from './leases.ts'
@@ -96,6 +86,7 @@ export class Round {
   readonly #journal: Journal
   readonly #spans: Spans
   readonly #counts: Counts
+  readonly #arrivals: Arrivals
   readonly #limits: RoundLimits
   readonly #leased = new Set<number>()
   #budget = 0
@@ -106,6 +97,7 @@ export class Round {
     this.#journal = journal
     this.#spans = spans
     this.#counts = new Counts(journal, spans, limits.batchPairs)
+    this.#arrivals = new Arrivals(memory, journal, this.#counts)
     this.#limits = limits
   }
 
@@ -119,11 +111,16 @@ export class Round {
       m[PHASE_AT] = PHASE_RUNNING
     }
     this.#scan()
-    this.arrive()
+    this.#arrivals.arrive()
     if (!this.#departAll() || !this.#releaseZombies() || !this.#drain()) return 'more'
     m[PHASE_AT] = PHASE_IDLE
     this.#memory.words.store(ROUND_AT, ((m[ROUND_AT] as number) + 1) | 0)
     return this.#pending() ? 'more' : 'idle'
+  }
+
+  /** Lets every published record arrive; the reaper and `verify` begin with it. */
+  arrive(): void {
+    this.#arrivals.arrive()
   }
 
   /** After a crash: whatever round was open begins again at its tops. */
@@ -131,28 +128,13 @@ export class Round {
     this.#m[PHASE_AT] = PHASE_IDLE
   }
 
-  /** Records that have not departed, and zombies; under the lock. */
-  knownRecords(): Set<Offset> {
-    const m = this.#m
-    const known = new Set<Offset>()
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      const oldest = m[this.#cellAt(cell) + CELL_OLDEST] as number
-      for (let record = this.#namedRoot(cell); record !== 0;) {
-        known.add(record)
-        record = record === oldest ? 0 : (m[record + RECORD_PREVIOUS] as number) // bound: versions
-      }
-    }
-    for (let zombie = m[ZOMBIE_AT] as number; zombie !== 0;) {
-      known.add(zombie)
-      zombie = m[zombie + RECORD_NEXT] as number // bound: zombies
-    }
-    return known
-  }
-
   /** Is there a version to depart, or a zombie that nobody holds? */
   #pending(): boolean {
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      if (this.#namedRoot(cell) !== (this.#m[this.#cellAt(cell) + CELL_OLDEST] as number)) {
+      if (
+        namedRoot(this.#memory, cell) !==
+        (this.#m[positionOf(this.#memory.layout, cell) + CELL_OLDEST] as number)
+      ) {
         return true
       }
     }
@@ -164,7 +146,7 @@ export class Round {
     const { words } = this.#memory
     if (!this.#pending() && m[ZOMBIE_AT] === 0) return false
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      m[this.#cellAt(cell) + CELL_TOP] = this.#namedRoot(cell)
+      m[positionOf(this.#memory.layout, cell) + CELL_TOP] = namedRoot(this.#memory, cell)
     }
     const slots = slotsInUse(words)
     for (let slot = 0; slot < slots; slot++) {
@@ -201,56 +183,10 @@ export class Round {
     }
   }
 
-  /** Lets every published record arrive: links it forward, counts its `inc`, notes its ticket. */
-  arrive(): void {
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      const newest = this.#namedRoot(cell)
-      if (newest !== 0) this.#arriveCell(this.#cellAt(cell), newest)
-    }
-  }
-
-  #arriveCell(cellAt: Offset, newest: Offset): void {
-    const m = this.#m
-    const last = m[cellAt + CELL_ARRIVED] as number
-    if (last === newest) return
-    const stop = last === 0 ? (m[cellAt + CELL_OLDEST] as number) : last
-    for (let record = newest; record !== stop;) {
-      // bound: records published since the last arrival
-      const previous = m[record + RECORD_PREVIOUS] as number
-      if (previous === 0) throw corrupt('a record chain ends early', { record })
-      m[previous + RECORD_NEXT] = record
-      record = previous
-    }
-    let record = last === 0 ? stop : (m[last + RECORD_NEXT] as number)
-    for (;;) {
-      this.#arriveRecord(cellAt, record)
-      if (record === newest) break
-      record = m[record + RECORD_NEXT] as number
-    }
-    this.#journal.commit()
-  }
-
-  #arriveRecord(cellAt: Offset, record: Offset): void {
-    const m = this.#m
-    const journal = this.#journal
-    const count = m[record + RECORD_INC_COUNT] as number
-    const first = incAt(m, record)
-    for (let index = journal.get(cellAt + CELL_ARRIVING); index < count; index++) {
-      this.#counts.increment(m[first + index] as number)
-      journal.set(cellAt + CELL_ARRIVING, index + 1)
-      this.#counts.boundary()
-    }
-    const writerAt = slotAt(this.#memory.layout, m[record + RECORD_WRITER] as number)
-    journal.set(writerAt + SLOT_PUBLISHED, m[record + RECORD_TICKET] as number)
-    journal.set(cellAt + CELL_ARRIVED, record)
-    journal.set(cellAt + CELL_ARRIVING, 0)
-    this.#counts.boundary()
-  }
-
   #departAll(): boolean {
     const m = this.#m
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      const cellAt = this.#cellAt(cell)
+      const cellAt = positionOf(this.#memory.layout, cell)
       const top = m[cellAt + CELL_TOP] as number
       if (top === 0) continue
       let done = true
@@ -404,17 +340,5 @@ export class Round {
   #stop(): boolean {
     this.#journal.commit()
     return false
-  }
-
-  #cellAt(cell: number): Offset {
-    return this.#memory.layout.cellsAt + cell * CELL_WORDS
-  }
-
-  /** The newest record of a named cell, else 0. */
-  #namedRoot(cell: number): Offset {
-    const at = this.#cellAt(cell)
-    const { words } = this.#memory
-    if (words.load(at + CELL_STATE) !== CELL_NAMED) return 0
-    return words.load(at + CELL_ROOT)
   }
 }

@@ -3,7 +3,7 @@
  * some, and a span whose blocks are all free is given back for any class.
  *
  * **Invariants.** A span of blocks is in its class's list exactly while it has free blocks; a
- * span without use is in the list of free spans. Lists are doubly linked through the span table as index + 1.
+ * span without use is in the list of free spans. Lists are doubly linked, as index + 1.
  *
  * **Ordering.** Every word here is L: plain, ordered by the lock.
  *

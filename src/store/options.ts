@@ -12,7 +12,7 @@ export interface HeapOptions {
   readonly maxStores?: number
   /** Bytes of replaced versions that may wait for readers. Default a quarter of the heap. */
   readonly maxLimboBytes?: number
-  /** After how many milliseconds a thread stopped inside library code is reported. Default 1,000. */
+  /** Milliseconds after which a thread stopped inside library code is reported. Default 1,000. */
   readonly stallMs?: number
   /** The longest that a write waits for memory or for its turn, in milliseconds. Default 50. */
   readonly maxWaitMs?: number

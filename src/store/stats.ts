@@ -22,6 +22,7 @@ import {
   USE_NONE,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import { knownRecords } from '../reclaim/cells.ts'
 import { scanLeases } from '../reclaim/leases.ts'
 import { slotAt, slotsInUse } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
@@ -155,7 +156,7 @@ function slotTotals(memory: Memory, thread: HeapThread) {
 function oldestOf(memory: Memory, thread: HeapThread, leases: ReadonlySet<number>): number {
   if (leases.size === 0 || !thread.reclaimer.lock.tryTake()) return 0
   let oldest = 0
-  const known = thread.reclaimer.round.knownRecords()
+  const known = knownRecords(memory)
   for (const record of leases) {
     if (!known.has(record)) continue
     const number = new RootCell(memory, 0).numberOf(record)
