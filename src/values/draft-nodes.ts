@@ -1,0 +1,133 @@
+/**
+ * Objects and arrays of either size, as drafts and edits read and make them: by key, by index, as
+ * lists of words. New nodes are private; each word given is one reference.
+ */
+
+import {
+  ARRAY,
+  FLAT_MAX,
+  kindOf,
+  LIST,
+  nodeOf,
+  OBJECT,
+  ownOf,
+  referenceTo,
+  stamp,
+  TABLE,
+  TAG_NODE,
+  TAG_OBJECT,
+} from '../memory/kinds.ts'
+import type { Offset } from '../memory/words.ts'
+import type { Codec } from './codec.ts'
+import { listAt, listOf } from './list.ts'
+import type { Shape } from './shapes.ts'
+import { tableOf } from './table.ts'
+import { weightOf, weightOfCount } from './word.ts'
+
+/** Copies of more words than this go through the runtime. */
+const COPY_MIN = 64
+
+/** A word that replaces that of a slot; slots count a node's references. */
+export interface Edit {
+  readonly slot: number
+  readonly word: number
+}
+
+export function isObject(m: Int32Array, word: number): boolean {
+  if ((word & 7) === TAG_OBJECT) return true
+  // A dictionary that is no object is a Map or a Set.
+  return (word & 7) === TAG_NODE && kindOf(m, nodeOf(word)) === TABLE && variantOf(m, word) === 0
+}
+
+function variantOf(m: Int32Array, word: number): number {
+  return ownOf(m, nodeOf(word)) >>> 5
+}
+
+export function isArray(m: Int32Array, word: number): boolean {
+  if ((word & 7) !== TAG_NODE) return false
+  const kind = kindOf(m, nodeOf(word))
+  return kind === ARRAY || kind === LIST
+}
+
+export function shapeOf(codec: Codec, node: Offset): Shape {
+  return codec.shapes.of(ownOf(codec.memory.m, node) >>> 5)
+}
+
+export function lengthOf(m: Int32Array, array: Offset): number {
+  return m[array + 3] as number
+}
+
+/** The word at an index below the array's length. */
+export function elementAt(m: Int32Array, array: Offset, index: number): number {
+  return kindOf(m, array) === ARRAY ? (m[array + 4 + index] as number) : listAt(m, array, index)
+}
+
+/** First word and number of the children of a flat object or array. */
+export function childrenOf(codec: Codec, node: Offset): { at: Offset; count: number } {
+  const { m } = codec.memory
+  if (kindOf(m, node) === ARRAY) return { at: node + 4, count: lengthOf(m, node) }
+  return { at: node + 3, count: shapeOf(codec, node).count }
+}
+
+/** The word of a copy of a flat object or array, with other words in some slots. */
+export function copyWith(codec: Codec, word: number, edits: readonly Edit[]): number {
+  const node = nodeOf(word)
+  const { memory, allocator, encoder } = codec
+  const { m } = memory
+  const { at, count } = childrenOf(codec, node)
+  const head = at - node
+  const copy = allocator.allocate(head + count)
+  if (count > COPY_MIN) m.copyWithin(copy + 3, node + 3, at + count)
+  else
+    for (let index = 3; index < head + count; index++) m[copy + index] = m[node + index] as number
+  let values = 0
+  for (const edit of edits) {
+    values += 2 ** weightOf(m, edit.word) - 2 ** weightOf(m, m[at + edit.slot] as number)
+    m[copy + head + edit.slot] = edit.word
+  }
+  const own = ownOf(m, node)
+  const weight = own & 31
+  stamp(m, copy, kindOf(m, node), values > 0 ? own - weight + heavier(weight, values) : own)
+  m[copy + 2] = encoder.births
+  return referenceTo(copy, word & 7)
+}
+
+/** A weight never falls in a path copy: that would take a look at every child. */
+function heavier(weight: number, values: number): number {
+  return weightOfCount(2 ** weight + values)
+}
+
+/** A new object; a dictionary if it has too many keys or there is no room for its shape. */
+export function objectOf(codec: Codec, keys: readonly string[], words: readonly number[]): number {
+  const { memory, allocator, encoder, shapes } = codec
+  const { m } = memory
+  const id = keys.length > FLAT_MAX ? -1 : shapes.intern(shapes.withKeys(keys), allocator)
+  if (id < 0) return tableOf(encoder, keys, { words, at: 0 }, weightOfAll(m, words))
+  const node = allocator.allocate(3 + keys.length)
+  stamp(m, node, OBJECT, (id << 5) | weightOfAll(m, words))
+  m[node + 2] = encoder.births
+  for (let index = 0; index < words.length; index++) m[node + 3 + index] = words[index] as number
+  return referenceTo(node, TAG_OBJECT)
+}
+
+export function arrayOf(codec: Codec, words: readonly number[]): number {
+  const { memory, allocator, encoder } = codec
+  const { m } = memory
+  const { length } = words
+  const weight = weightOfAll(m, words)
+  if (length > FLAT_MAX) {
+    return listOf(encoder, Int32Array.from(words), { at: 0, length }, weight)
+  }
+  const node = allocator.allocate(4 + length)
+  stamp(m, node, ARRAY, weight)
+  m[node + 2] = encoder.births
+  m[node + 3] = length
+  for (let index = 0; index < length; index++) m[node + 4 + index] = words[index] as number
+  return referenceTo(node, TAG_NODE)
+}
+
+export function weightOfAll(m: Int32Array, words: Iterable<number>): number {
+  let values = 1
+  for (const word of words) values += 2 ** weightOf(m, word)
+  return weightOfCount(values)
+}

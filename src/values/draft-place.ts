@@ -1,0 +1,137 @@
+/**
+ * One place of a draft: an object or an array of the old version as a recipe sees it, with what
+ * the recipe changed there. The place is its own proxy's handler, and also what `finish` builds
+ * the successor from.
+ *
+ * A place belongs to a position in the tree, not to a node: nodes are shared within a version, and
+ * two positions that share one are drafted independently. Everything here is private to a thread;
+ * shared words are only read, and only those that the recipe asks for.
+ */
+
+import { typeError } from '../errors.ts'
+import type { Codec } from './codec.ts'
+import { isContainer } from './word.ts'
+
+/** A draft answers this with its place. */
+export const PLACE = Symbol('rootswap.place')
+/** What a removed key holds. */
+export const REMOVED = Symbol('rootswap.removed')
+/** What reading a key gives that is not there. */
+export const ABSENT = Symbol('rootswap.absent')
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+
+/** Where a depth-first walk over the changed places is with one of them. */
+export const UNSEEN = 0
+export const OPEN = 1
+export const DONE = 2
+
+export type Key = string | number
+
+/** What gets a new node at the end: a changed place, or a plain container that holds drafts. */
+export interface Holder {
+  visit: number
+  /** The value word of the new node, or of the old one if nothing changed; 0 before. */
+  built: number
+  /** How often new nodes and the root reference `built`. */
+  uses: number
+}
+
+/** What all places of one session share. */
+export interface DraftScope {
+  readonly codec: Codec
+  readonly live: boolean
+  /** The value that a word of the old version stands for, made a place if it is a container. */
+  open(parent: Place, key: Key, word: number): unknown
+  /** The value of a word that is no object and no array. */
+  scalar(word: number): unknown
+}
+
+export abstract class Place implements Holder, ProxyHandler<object> {
+  readonly scope: DraftScope
+  readonly parent: Place | undefined
+  /** Key or index in the parent's node. */
+  readonly key: Key
+  /** The value word in the old version. */
+  readonly word: number
+  proxy: object = this
+  modified = false
+  visit = UNSEEN
+  built = 0
+  uses = 0
+  /** Its successor stands in the successor of its parent, and may claim its reference there. */
+  inPlace = false
+
+  constructor(scope: DraftScope, parent: Place | undefined, key: Key, word: number) {
+    this.scope = scope
+    this.parent = parent
+    this.key = key
+    this.word = word
+  }
+
+  /** The old node is one block, whose references can be claimed one by one. */
+  abstract readonly isFlat: boolean
+
+  /** What the recipe put or looked at, under the key of the old node; undefined if nothing. */
+  abstract rawOf(key: Key): unknown
+
+  /** What the recipe put here or looked at, by the keys of now. */
+  abstract touchedValues(): Iterable<readonly [Key, unknown]>
+
+  /** Drafts of this session become their places; anything else stays. */
+  unwrap(value: unknown): unknown {
+    const place = placeOf(value)
+    return place?.scope === this.scope ? place : value
+  }
+
+  /** The value is another one now: so this place and those above it get successors. */
+  mark(): void {
+    let place: Place | undefined = this
+    while (place !== undefined && !place.modified) {
+      place.modified = true
+      place = place.parent
+    }
+  }
+
+  /** Whether a word of the old version already says `value`. */
+  says(word: number, value: unknown): boolean {
+    const { m } = this.scope.codec.memory
+    return !isContainer(m, word) && Object.is(this.scope.scalar(word), value)
+  }
+
+  /** Every trap begins here: a draft ends with its recipe. */
+  use(operation: string): void {
+    if (!this.scope.live) {
+      throw typeError(
+        'ERR_INVALID_ARGUMENT',
+        `Cannot perform '${operation}' on a draft that has been revoked: its recipe has ended`,
+      )
+    }
+  }
+
+  refuse(what: string): never {
+    throw typeError('ERR_INVALID_ARGUMENT', `${what} is not possible on a draft`)
+  }
+
+  defineProperty(): boolean {
+    return this.refuse('Object.defineProperty()')
+  }
+
+  setPrototypeOf(): boolean {
+    return this.refuse('Object.setPrototypeOf()')
+  }
+
+  preventExtensions(): boolean {
+    return this.refuse('Object.freeze(), seal() or preventExtensions()')
+  }
+}
+
+export function placeOf(value: unknown): Place | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return (value as { [PLACE]?: Place })[PLACE]
+}
+
+/** Node prints the target of a proxy; so the target knows how to show the draft. */
+export function inspectable<T extends object>(target: T, show: () => unknown): T {
+  return Object.defineProperty(target, INSPECT, { value: show, configurable: true })
+}
