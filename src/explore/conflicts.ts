@@ -4,6 +4,10 @@
  * Two accesses of one word by two threads conflict unless both only read; a `compareExchange`
  * counts as a write when a decision is made, since it may be one. Words that `always` reads
  * conflict with each other when written: there the order of two writes is visible.
+ *
+ * What the executions show is collected, and taken for granted only when the next search begins: a
+ * search must meet the same options on the same path. The search without preemptions decides
+ * nothing by it and is where most of it is learnt.
  */
 
 import { Access } from './access.ts'
@@ -15,6 +19,10 @@ export class Conflicts {
   readonly #slots: Slots
   /** A conflict was seen that was not known when this search began. */
   grown = false
+  /** In any execution so far a thread asked whether another has crashed. */
+  asked = false
+  /** The same, as the search in progress takes it for granted. */
+  knownAsked = false
   /** Threads that sleep. */
   sleepers = 0
 
@@ -25,9 +33,10 @@ export class Conflicts {
 
   /** Rule 1: whether another unfinished thread is known to access the word in conflict. */
   isContended({ slot, writes, index }: LogicalThread): boolean {
-    const slots = this.#slots
-    if (writes && slots.observed[slot] !== 0) return true
-    const accessors = writes ? slots.readers[slot]! | slots.writers[slot]! : slots.writers[slot]!
+    const { knownReaders, knownWriters, knownObserved } = this.#slots
+    if (writes && knownObserved[slot] !== 0) return true
+    const writers = knownWriters[slot]!
+    const accessors = writes ? knownReaders[slot]! | writers : writers
     let others = accessors & ~(1 << index)
     while (others !== 0) {
       const other = 31 - Math.clz32(others)
@@ -35,6 +44,22 @@ export class Conflicts {
       others &= ~(1 << other)
     }
     return false
+  }
+
+  /** A search has ended: whether it must be repeated, knowing more. */
+  adopt(preemptions: number): boolean {
+    const repeat = (this.grown && preemptions > 0) || this.asked !== this.knownAsked
+    this.grown = false
+    this.knownAsked = this.asked
+    this.#slots.adopt()
+    return repeat
+  }
+
+  /** An invariant reads a word. */
+  observe(slot: number): void {
+    if (this.#slots.observed[slot] !== 0) return
+    this.#slots.observed[slot] = 1
+    this.grown = true
   }
 
   /** The thread accesses its word. */
@@ -62,11 +87,12 @@ export class Conflicts {
   /** Rule 2: an access wakes the threads whose pending one conflicts with it. */
   wake(slot: number, wrote: boolean): void {
     if (this.sleepers === 0) return
-    const { observed } = this.#slots
+    const { knownObserved } = this.#slots
     for (const thread of this.#threads) {
       if (!thread.asleep) continue
       const same = thread.slot === slot && (wrote || thread.writes)
-      const visible = wrote && thread.writes && observed[slot] !== 0 && observed[thread.slot] !== 0
+      const visible =
+        wrote && thread.writes && knownObserved[slot] !== 0 && knownObserved[thread.slot] !== 0
       if (same || visible) this.rouse(thread)
     }
   }

@@ -100,22 +100,24 @@ class Exploration {
 
   /** All executions with up to `bound` preemptions; false when time or executions ran out. */
   #search(bound: number): boolean {
-    const { scheduler, memories } = this.machine
-    let strategy = new DepthFirst(bound)
-    scheduler.boundHit = false
-    const { executions = Infinity } = this.#scenario
-    for (;;) {
-      // Each round is one execution: the paths of the search are finitely many, and it starts again
-      // only when a conflict was learnt, of which there are finitely many, too.
-      this.#execute(strategy)
-      if (scheduler.conflicts.grown || memories.grown) {
-        scheduler.conflicts.grown = memories.grown = scheduler.boundHit = false
-        strategy = new DepthFirst(bound)
-      } else if (!strategy.advance()) break
-      if (this.#executions >= executions || this.#isLate()) return false
-    }
-    this.#complete = !scheduler.boundHit
+    const { scheduler } = this.machine
+    let learnt = false
+    do {
+      // Repeated only when a conflict was learnt, of which there are finitely many.
+      const strategy = new DepthFirst(bound)
+      scheduler.boundHit = false
+      do {
+        if (this.#isSpent()) return false
+        this.#execute(strategy)
+      } while (strategy.advance())
+      learnt = scheduler.conflicts.grown
+    } while (scheduler.conflicts.adopt(bound))
+    this.#complete = !scheduler.boundHit && !learnt
     return true
+  }
+
+  #isSpent(): boolean {
+    return this.#executions >= (this.#scenario.executions ?? Infinity) || this.#isLate()
   }
 
   #execute(strategy: Strategy): void {

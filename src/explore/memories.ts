@@ -43,8 +43,8 @@ export class Memories {
   open = false
   /** An `always` invariant is running. */
   observing = false
-  /** An invariant has read a word that was not known to be observed. */
-  grown = false
+  /** Told of each word that an invariant reads. */
+  observe: (slot: number) => void = () => {}
   readonly #access: ElementAccess
   readonly #slots: Slots
   readonly #restores: boolean
@@ -109,9 +109,6 @@ export class Memories {
   }
 
   #observe(region: Region, at: number): void {
-    const slot = this.#slots.claim(region, at)
-    if (this.#slots.observed[slot] !== 0) return
-    this.#slots.observed[slot] = 1
-    this.grown = true
+    this.observe(this.#slots.claim(region, at))
   }
 }

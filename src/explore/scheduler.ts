@@ -10,9 +10,9 @@
  *
  * 1. A thread makes way before an access only if another unfinished thread accesses that word in
  *    conflict, in any execution seen so far. Otherwise it might as well make way later: the access
- *    commutes with everything in between. When an execution shows a conflict that was not known,
- *    the search of that number of preemptions starts again (`grown`), so that when it ends the rule
- *    was applied with all conflicts which the executions contain.
+ *    commutes with everything in between. When the executions have shown a conflict that was not
+ *    known, the search of that number of preemptions is repeated, until the rule was applied with
+ *    all conflicts which the executions contain.
  * 2. A thread that made way before an access x sleeps until another thread has made an access that
  *    conflicts with x. Resumed earlier, x could change places with all that happened in between,
  *    which gives an execution that makes way after x: with no more preemptions, and tried before,
@@ -74,8 +74,6 @@ export class Scheduler {
   #spurious = 0
   #impatience = 0
   #forced = false
-  /** In any execution so far a thread asked whether another has crashed. */
-  #asked = false
   #diverged = false
   #soloCheckedAt = 0
   #next: LogicalThread | undefined
@@ -149,7 +147,7 @@ export class Scheduler {
     thread.status = Status.ended
     if (this.solo !== undefined || !this.#mayCrash(thread)) return
     const tells =
-      this.#asked ||
+      this.conflicts.knownAsked ||
       !this.strategy.reduces ||
       this.threads.some((other) => other.waitsForCrash && other.waitsFor === thread.index)
     if (!tells) return
@@ -174,7 +172,7 @@ export class Scheduler {
   /** A thread asks whether another has crashed. */
   askedCrashed(): void {
     this.crashQueries++
-    if (!this.#asked) this.conflicts.grown = this.#asked = true
+    this.conflicts.asked = true
   }
 
   /** Wakes all that wait on the word; the machine orders them. */

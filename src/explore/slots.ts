@@ -55,6 +55,10 @@ export class Slots {
   writers = new Int32Array(1024)
   /** 1: an `always` invariant read the word. */
   observed = new Uint8Array(1024)
+  /** The same three as the search in progress takes them for granted; see conflicts.ts. */
+  knownReaders = new Int32Array(1024)
+  knownWriters = new Int32Array(1024)
+  knownObserved = new Uint8Array(1024)
   readonly #predicates: Predicates
 
   constructor(threads: number, predicates: Predicates) {
@@ -94,6 +98,13 @@ export class Slots {
     }
   }
 
+  /** What was seen so far becomes what is known. */
+  adopt(): void {
+    this.knownReaders.set(this.readers)
+    this.knownWriters.set(this.writers)
+    this.knownObserved.set(this.observed)
+  }
+
   name(slot: number): string {
     const region = this.regionOf[slot]
     if (!region) return ''
@@ -110,6 +121,9 @@ export class Slots {
     this.readers = enlarged(this.readers, new Int32Array(length))
     this.writers = enlarged(this.writers, new Int32Array(length))
     this.observed = enlarged(this.observed, new Uint8Array(length))
+    this.knownReaders = enlarged(this.knownReaders, new Int32Array(length))
+    this.knownWriters = enlarged(this.knownWriters, new Int32Array(length))
+    this.knownObserved = enlarged(this.knownObserved, new Uint8Array(length))
   }
 }
 

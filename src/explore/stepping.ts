@@ -52,6 +52,7 @@ export abstract class Stepping implements ElementAccess {
     this.scheduler = new Scheduler(this.threads, this.limits, this.slots, (thread, note) => {
       this.trace(thread, note)
     })
+    this.memories.observe = (slot) => this.scheduler.conflicts.observe(slot)
   }
 
   abstract readElement(view: View, index: number): number

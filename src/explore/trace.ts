@@ -71,18 +71,22 @@ function rowsOf({ events, slots, shown }: TraceInput): Row[] {
   const rows: Row[] = []
   let quiet = 0
   for (const [index, event] of events.entries()) {
+    const previous = events[index - 1]
     const plain = event.kind === Access.plainRead || event.kind === Access.plainWrite
-    const hidden = plain && event.note === '' && !shown.includes(event.slot)
-    if (hidden && !isStep(event, events[index - 1])) quiet++
-    else {
-      const step = plain && !isStep(event, events[index - 1]) ? '' : String(event.step)
-      rows.push({ step, thread: event.thread, text: textOf(event, slots) })
-    }
-    if (quiet > 0 && (events[index + 1]?.thread !== event.thread || !hidden)) {
-      rows.push({ step: '', thread: event.thread, text: `(${quiet} plain)` })
+    const step = !plain || isStep(event, previous)
+    const hidden = !step && event.note === '' && !shown.includes(event.slot)
+    if (quiet > 0 && (!hidden || previous?.thread !== event.thread)) {
+      rows.push({ step: '', thread: previous!.thread, text: `(${quiet} plain)` })
       quiet = 0
     }
+    if (hidden) quiet++
+    else {
+      const number = step && event.note === '' ? String(event.step) : ''
+      rows.push({ step: number, thread: event.thread, text: textOf(event, slots) })
+    }
   }
+  const last = events[events.length - 1]
+  if (quiet > 0) rows.push({ step: '', thread: last!.thread, text: `(${quiet} plain)` })
   return rows
 }
 

@@ -64,8 +64,7 @@ export class Words {
   }
 
   store(at: number, value: number): void {
-    if (this.#machine === undefined || this.#machine.raw)
-      this.poke(at, value)
+    if (this.#machine === undefined || this.#machine.raw) this.poke(at, value)
     else this.#machine.store(this.#region, at, value)
   }
 

@@ -121,11 +121,9 @@ function endsOf({ program, reduces, preemptions, crashes, observed }: Trial): En
         const words = machine.memories.list[0]!.region.m.join(',')
         ends.add(crashes > 0 ? words : `${words} ${JSON.stringify(results)}`)
       }
-      const { scheduler, memories } = machine
-      if (reduces && (scheduler.conflicts.grown || memories.grown)) {
-        scheduler.conflicts.grown = memories.grown = false
-        strategy = new DepthFirst(preemptions, true)
-      } else if (!strategy.advance()) return count
+      if (strategy.advance()) continue
+      if (!reduces || !machine.scheduler.conflicts.adopt(preemptions)) return count
+      strategy = new DepthFirst(preemptions, true)
     }
   }
 }
