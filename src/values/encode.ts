@@ -21,7 +21,7 @@ import {
 import type { Memory } from '../memory/memory.ts'
 import { Consed, Interned } from './intern.ts'
 import { listOf } from './list.ts'
-import { describe, isPlainArray, isPlainObject, ownCopy, prototypeIsClean } from './plain.ts'
+import { describe, isPlainArray, isPlainObject, ownKeysOnly, prototypeIsClean } from './plain.ts'
 import type { Shape, Shapes } from './shapes.ts'
 import { tableOf } from './table.ts'
 import type { Text } from './text.ts'
@@ -65,11 +65,17 @@ class Frame {
 
 const ROOT = {}
 
+function nowhere(): (string | number)[] {
+  return []
+}
+
 export class Encoder {
   /** Birth word of new nodes: the low 31 bits of the version being made. */
   births = 0
   /** Whether equal containers of one write may become one node. */
   consing = true
+  /** Where the value given to `encodeNext` will stand, for the path of an error. */
+  pathTo: () => (string | number)[] = nowhere
   readonly m: Int32Array
   readonly allocator: Allocator
   readonly text: Text
@@ -124,6 +130,7 @@ export class Encoder {
     this.#interned.clear()
     this.#consed.clear()
     this.#shapes.prune()
+    this.pathTo = nowhere
   }
 
   #tree(root: object): number {
@@ -162,8 +169,7 @@ export class Encoder {
       return this.#openArray(value)
     }
     if (isPlainObject(value)) {
-      const own = this.#clean && Object.getPrototypeOf(value) === Object.prototype
-      return this.#openObject(own ? (value as Record<string, unknown>) : ownCopy(value), value)
+      return this.#openObject(ownKeysOnly(value, this.#clean), value)
     }
     return this.#openOther(value)
   }
@@ -384,9 +390,10 @@ export class Encoder {
     for (let depth = this.#depth - 1; depth >= 0; depth--) {
       if ((this.#frames[depth] as Frame).value !== value) continue
       const path = this.#path(undefined, Infinity)
+      const first = path.slice(0, path.length - this.#depth + depth)
       throw new RootswapError(
         'ERR_UNSUPPORTED_VALUE',
-        `a cycle cannot be stored: ${show(path)} is the object at ${show(path.slice(0, depth))}`,
+        `a cycle cannot be stored: ${show(path)} is the object at ${show(first)}`,
         { path, found: 'a cycle' },
       )
     }
@@ -407,7 +414,7 @@ export class Encoder {
 
   /** The keys that lead to the container being opened, and then `key`. */
   #path(key: string | number | undefined, shown: number): (string | number)[] {
-    const path: (string | number)[] = []
+    const path = this.pathTo()
     for (let depth = 0; depth < this.#depth && path.length < shown; depth++) {
       const { keys, shape, cursor } = this.#frames[depth] as Frame
       const place = this.#places[cursor - 1] as number

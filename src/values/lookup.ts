@@ -18,12 +18,11 @@ import {
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Codec } from './codec.ts'
+import type { Key } from './immutable.ts'
 import { listAt } from './list.ts'
 import { isInteger } from './order.ts'
 import { tableFind, tableKeys, tableSize } from './table.ts'
 import { immediateToValue, NO_WORD } from './word.ts'
-
-export type Key = string | number
 
 /** No such key; never the word of a value. */
 export const MISSING = NO_WORD
@@ -34,7 +33,8 @@ export function find(ctx: Codec, word: number, key: Key): number {
   if ((word & 7) === TAG_OBJECT) {
     const node = nodeOf(word)
     const shape = ctx.shapes.of(ownOf(m, node) >>> 5)
-    const slot = shape.slotOf(typeof key === 'string' ? key : String(key))
+    const name = nameOf(key)
+    const slot = name === undefined ? -1 : shape.slotOf(name)
     return slot < 0 ? MISSING : (m[node + 3 + slot] as number)
   }
   return isReference(word) ? findInNode(ctx, nodeOf(word), key) : MISSING
@@ -51,16 +51,26 @@ function findInNode(ctx: Codec, node: Offset, key: Key): number {
       const index = indexOf(key, m[node + 3] as number)
       return index < 0 ? MISSING : listAt(m, node, index)
     }
-    case TABLE:
-      return tableFind(m, ctx.text, node, String(key))
+    case TABLE: {
+      const name = nameOf(key)
+      return name === undefined ? MISSING : tableFind(m, ctx.text, node, name)
+    }
     default:
       return MISSING
   }
 }
 
+/** Objects have strings as keys, and numbers stand for them; nothing else is a key. */
+function nameOf(key: Key): string | undefined {
+  if (typeof key === 'string') return key
+  return typeof key === 'number' ? String(key) : undefined
+}
+
 /** The index that a key is in an array of this length, or -1. */
 function indexOf(key: Key, length: number): number {
-  const index = typeof key === 'number' ? key : isInteger(key) ? Number(key) : -1
+  let index = -1
+  if (typeof key === 'number') index = key
+  else if (typeof key === 'string' && isInteger(key)) index = Number(key)
   return index >= 0 && index < length && Number.isInteger(index) ? index : -1
 }
 

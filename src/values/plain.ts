@@ -18,8 +18,14 @@ export function isPlainArray(value: readonly unknown[]): boolean {
   return Array.isArray(prototype) && Object.hasOwn(prototype, 'concat')
 }
 
+/** The object itself where `for…in` sees its own keys only, else a copy. */
+export function ownKeysOnly(value: object, clean: boolean): Record<string, unknown> {
+  const direct = clean && Object.getPrototypeOf(value) === Object.prototype
+  return direct ? (value as Record<string, unknown>) : ownCopy(value)
+}
+
 /** The own enumerable string keys, without a prototype that `for…in` would look at. */
-export function ownCopy(value: object): Record<string, unknown> {
+function ownCopy(value: object): Record<string, unknown> {
   const copy = Object.create(null) as Record<string, unknown>
   const source = value as Record<string, unknown>
   for (const key of Object.keys(source)) copy[key] = source[key]

@@ -56,11 +56,7 @@ export class Shape {
   }
 
   #collectKeys(): readonly string[] {
-    const keys = new Array<string>(this.count)
-    // Bound: each step up has one key fewer.
-    for (let step: Shape = this; step.parent !== undefined; step = step.parent) {
-      keys[step.count - 1] = step.key
-    }
+    const keys = keysTo(this)
     this.#keys = keys
     return keys
   }
@@ -91,6 +87,17 @@ export class Shape {
     this.#slots = slots
     return slots
   }
+}
+
+function keysTo(shape: Shape): readonly string[] {
+  const keys = new Array<string>(shape.count)
+  let step: Shape | undefined = shape
+  // Bound: each step up has one key fewer.
+  for (let index = shape.count - 1; index >= 0 && step !== undefined; index--) {
+    keys[index] = step.key
+    step = step.parent
+  }
+  return keys
 }
 
 export class Shapes {

@@ -20,7 +20,6 @@ import {
   TABLE,
   TAG_IMMEDIATE,
 } from '../memory/kinds.ts'
-import type { Offset } from '../memory/words.ts'
 
 /** No value word: it would refer to a plain object at offset 0, where no block can be. */
 export const NO_WORD = 1
@@ -117,8 +116,8 @@ export function weightOf(m: Int32Array, word: number): number {
 }
 
 /** The weight of a container that has these words as children. */
-export function weightOfWords(m: Int32Array, at: Offset, count: number): number {
+export function weightOfWords(m: Int32Array, words: Iterable<number>): number {
   let values = 1
-  for (let index = 0; index < count; index++) values += 2 ** weightOf(m, m[at + index] as number)
+  for (const word of words) values += 2 ** weightOf(m, word)
   return weightOfCount(values)
 }
