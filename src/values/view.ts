@@ -1,0 +1,85 @@
+/**
+ * The values of one heap, as one thread sees them: real, frozen JavaScript values, decoded as far
+ * as somebody looks, the same objects from version to version where nothing changed.
+ *
+ * A **root cell** stands for the value of one version. `advance` replaces it by that of a newer
+ * version while both are protected; afterwards the older version may go, and still everything
+ * that was handed out of it reads as on the first day.
+ */
+
+import { Cell, type Hold, Origin, RootCell, type Source } from './decode-cells.ts'
+import { type CodecLike, LEFTOVER_VALUES_MAX, LIGHT_WEIGHT_MAX, Reader, whole } from './decode.ts'
+import { Filler, type ViewMaker } from './lazy.ts'
+import { Relink } from './relink.ts'
+import type { Offset } from '../memory/words.ts'
+
+export { Cell, Hold, RootCell, type Source } from './decode-cells.ts'
+
+export interface DecoderOptions {
+  /** Values up to this weight are decoded at once; tests lower it. */
+  readonly lightWeightMax?: number
+  /** Replaced values that `advance` decodes at most; beyond it returns a hold. */
+  readonly leftoverValuesMax?: number
+  /** Reads a box: bigint, date, binary. */
+  readonly box?: (node: Offset) => unknown
+  /** Makes the view of a Map or Set; it reads its memory through `cell.origin`. */
+  readonly view?: ViewMaker
+}
+
+export interface Advanced {
+  readonly root: RootCell
+  /** While this is reachable the old version must stay protected. Keep it weakly. */
+  readonly hold: Hold | undefined
+}
+
+export class Decoder {
+  readonly #reader: Reader
+  readonly #filler: Filler
+
+  constructor(codec: CodecLike, options: DecoderOptions = {}) {
+    this.#reader = new Reader(codec, {
+      lightWeightMax: options.lightWeightMax ?? LIGHT_WEIGHT_MAX,
+      leftoverValuesMax: options.leftoverValuesMax ?? LEFTOVER_VALUES_MAX,
+      box: options.box,
+    })
+    this.#filler = new Filler(this.#reader, options.view)
+  }
+
+  /** The first version of a chain; nothing is read yet. */
+  root(word: number, source: Source): RootCell {
+    return new RootCell(word, new Origin(source))
+  }
+
+  /** The value, as lazily as its size suggests; the same object at every call. */
+  valueOf(cell: Cell): unknown {
+    return this.#filler.valueOf(cell)
+  }
+
+  /** A single value, lazily: its parts are read through `source` whenever they are asked for. */
+  decode(word: number, source: Source): unknown {
+    return this.#filler.valueOf(new Cell(word, new Origin(source)))
+  }
+
+  /** A single value, complete: nothing is read after this returned. */
+  decodeWhole(word: number, source: Source): unknown {
+    source.check()
+    this.#reader.era = source.era
+    return whole(this.#reader, word)
+  }
+
+  /**
+   * The root cell of a newer version. Both versions must be protected until this returns; then
+   * the old one may be given up, unless there is a hold. The old root's value stays readable if it
+   * was asked for before. Costs what changed among the parts that were touched.
+   */
+  advance(old: RootCell, word: number, source: Source): Advanced {
+    const { chain } = old
+    const oldSource = chain.source
+    chain.source = source
+    if (word === old.word) return { root: old, hold: undefined }
+    const root = new RootCell(word, chain)
+    const versions = { chain, old: oldSource, fresh: source }
+    const relink = new Relink(this.#reader, versions, (word) => this.#filler.isView(word))
+    return { root, hold: relink.run(old, root) }
+  }
+}
