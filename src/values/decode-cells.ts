@@ -172,3 +172,7 @@ export function expose(slots: readonly unknown[]): void {
 export function isListLike(kind: number): boolean {
   return kind === ARRAY || kind === LIST
 }
+
+export function isKeyed(kind: number): boolean {
+  return kind === OBJECT || kind === TABLE
+}

@@ -3,24 +3,30 @@
  * new node are walked together with the old value; equal words are equal nodes.
  */
 
-import { ARRAY, BOX, DOUBLE, LIST, nodeOf, OBJECT, TAG_NODE, TAG_OBJECT } from '../memory/kinds.ts'
+import { ARRAY, nodeOf, OBJECT, TAG_NODE, TAG_OBJECT } from '../memory/kinds.ts'
 import { alignKeys, alignWords } from './decode-align.ts'
-import { kindOfWord, planOf } from './decode-cells.ts'
-import { type Decoded, eager, entriesOfTable, type Reader, setOwn, wordsOfList } from './decode.ts'
+import { isKeyed, isListLike, kindOfWord, planOf } from './decode-cells.ts'
+import { wordsBelow } from './decode-items.ts'
+import { type Decoded, eager, type Reader, setOwn } from './decode.ts'
 
 /** Both words are light, which bounds the depth; `oldValue` is what the old word decodes to. */
 export function rebuild(reader: Reader, oldWord: number, word: number, oldValue: unknown): unknown {
   if (oldWord === word) return oldValue
   if (isNode(word) && isNode(oldWord)) {
     const kind = kindOfWord(reader.m, word)
-    const leaf = kind === BOX || kind === DOUBLE
-    if (leaf || kind !== kindOfWord(reader.m, oldWord)) {
-      return eager(reader, reader.m, word)
+    const oldKind = kindOfWord(reader.m, oldWord)
+    if (kind === OBJECT && oldKind === OBJECT) {
+      return rebuildObject(reader, oldWord, word, oldValue as Decoded)
     }
-    if (kind === OBJECT) return rebuildObject(reader, oldWord, word, oldValue as Decoded)
-    if (kind === ARRAY) return rebuildArray(reader, oldWord, word, oldValue as unknown[])
-    if (kind === LIST) return rebuildList(reader, oldWord, word, oldValue as unknown[])
-    return rebuildTable(reader, oldWord, word, oldValue as Decoded)
+    if (kind === ARRAY && oldKind === ARRAY) {
+      return rebuildArray(reader, oldWord, word, oldValue as unknown[])
+    }
+    if (isListLike(kind) && isListLike(oldKind)) {
+      return rebuildList(reader, oldWord, word, oldValue as unknown[])
+    }
+    if (isKeyed(kind) && isKeyed(oldKind)) {
+      return rebuildTable(reader, oldWord, word, oldValue as Decoded)
+    }
   }
   return eager(reader, reader.m, word)
 }
@@ -74,7 +80,7 @@ function rebuildArray(
   return Object.freeze(array)
 }
 
-/** A list in a small value is small: it is compared element by element. */
+/** Lists and tables in a small value are small: they are compared element by element. */
 function rebuildList(
   reader: Reader,
   oldWord: number,
@@ -82,9 +88,9 @@ function rebuildList(
   oldValue: readonly unknown[],
 ): readonly unknown[] {
   const { m } = reader
-  const oldWords = wordsOfList(m, nodeOf(oldWord))
+  const oldWords = [...wordsBelow(reader, oldWord).values()]
   const places = new Map(oldWords.map((each, i) => [each, i]))
-  const array = wordsOfList(m, nodeOf(word)).map((child, i) => {
+  const array = [...wordsBelow(reader, word).values()].map((child, i) => {
     const j = places.get(child) ?? i
     const old = oldWords[j]
     return old === undefined ? eager(reader, m, child) : rebuild(reader, old, child, oldValue[j])
@@ -94,9 +100,9 @@ function rebuildList(
 
 function rebuildTable(reader: Reader, oldWord: number, word: number, oldValue: Decoded): Decoded {
   const { m } = reader
-  const oldWords = new Map(entriesOfTable(reader, nodeOf(oldWord)))
+  const oldWords = wordsBelow(reader, oldWord)
   const object: Decoded = {}
-  for (const [key, child] of entriesOfTable(reader, nodeOf(word))) {
+  for (const [key, child] of wordsBelow(reader, word) as Map<string, number>) {
     const old = oldWords.get(key)
     const value =
       old === undefined ? eager(reader, m, child) : rebuild(reader, old, child, oldValue[key])

@@ -22,6 +22,7 @@ import {
   expose,
   filledCell,
   type Hold,
+  isKeyed,
   isListLike,
   kindOfWord,
   mirror,
@@ -385,10 +386,6 @@ function cellOrNone(slot: unknown): Cell | undefined {
 /** A list or table that was decoded as part of a small value has no state. */
 function isWhole(cell: Cell, kind: number): boolean {
   return cell.state === undefined && cell.value !== undefined && (kind === LIST || kind === TABLE)
-}
-
-function isKeyed(kind: number): boolean {
-  return kind === OBJECT || kind === TABLE
 }
 
 /** Not a value: a part of a list or table. */
