@@ -1,0 +1,332 @@
+/**
+ * Hearing of new versions: subscriptions, change iterators and waits over one store.
+ *
+ * All of them compare version numbers, never the root's offset: a record's memory may come back
+ * for a later version, so an equal offset does not mean that nothing was published.
+ */
+
+import { RootswapError } from '../errors.ts'
+import type { Bell } from '../versions/waiters.ts'
+import { Deliveries, type Delivery } from './deliveries.ts'
+import {
+  functionOf,
+  optionsOf,
+  type SignalOptions,
+  signalOf,
+  timeoutOf,
+  versionOf,
+} from './wait-arguments.ts'
+
+/** What is watched: a store, as far as this file knows it. */
+export interface Watched<T> {
+  /** The newest version, by an atomic load; called only while the store is open. */
+  readonly version: number
+  readonly bell: Bell
+  isClosed(): boolean
+  /** One version's value and number; the value stays readable afterwards. */
+  read<R>(fn: (value: T, version: number) => R): R
+}
+
+/** A newer version than the one last heard of; the newest, not each one. */
+export interface Change<T> {
+  readonly version: number
+  /** The version that was heard of before; the same one where `immediate` asked for a first call. */
+  readonly previousVersion: number
+  readonly value: T
+}
+
+export type Listener<T> = (change: Change<T>) => void
+
+export type SelectorListener<S, T> = (
+  selected: S,
+  /** `undefined` in the call that `immediate` asks for. */
+  previous: S | undefined,
+  change: Change<T>,
+) => void
+
+export interface SubscribeOptions extends SignalOptions {
+  /** The subscription keeps its thread alive; by default it does not. */
+  readonly keepAlive?: boolean
+}
+
+export interface SelectorOptions<S> extends SubscribeOptions {
+  /** Whether two selected values are the same, so that the listener is not called. `Object.is`. */
+  readonly equals?: (a: S, b: S) => boolean
+  /** The listener is also called with what is selected now, in a task of its own. */
+  readonly immediate?: boolean
+}
+
+export type ChangesOptions = SignalOptions
+
+/**
+ * Calls the listener after each publish, with the newest version, in a task of its own. Returns
+ * what ends the subscription. Throws `TypeError`, `ERR_CLOSED`.
+ */
+export function subscribe<T>(
+  watched: Watched<T>,
+  listener: Listener<T>,
+  options?: SubscribeOptions,
+): () => void
+export function subscribe<T, S>(
+  watched: Watched<T>,
+  selector: (value: T) => S,
+  listener: SelectorListener<S, T>,
+  options?: SelectorOptions<S>,
+): () => void
+export function subscribe<T>(
+  watched: Watched<T>,
+  first: Listener<T> | ((value: T) => unknown),
+  second?: SubscribeOptions | SelectorListener<unknown, T>,
+  third?: SelectorOptions<unknown>,
+): () => void
+export function subscribe<T>(
+  watched: Watched<T>,
+  first: Listener<T> | ((value: T) => unknown),
+  second?: SubscribeOptions | SelectorListener<unknown, T>,
+  third?: SelectorOptions<unknown>,
+): () => void {
+  const selects = typeof second === 'function'
+  functionOf(selects ? 'selector' : 'listener', first)
+  if (third !== undefined && !selects) functionOf('listener', second)
+  const options = optionsOf(selects ? third : (second as SubscribeOptions | undefined))
+  const signal = signalOf(options)
+  expectOpen(watched)
+  if (signal?.aborted === true) return () => {}
+  const hear = selects
+    ? selected(watched, first as (value: T) => unknown, second, options)
+    : (first as Listener<T>)
+  const immediate = selects && (options as SelectorOptions<unknown>).immediate === true
+  return new Subscription(watched, hear).begin({
+    signal,
+    immediate,
+    keepAlive: options.keepAlive === true,
+  })
+}
+
+/** A listener that asks the selector first. What it throws is reported like the listener's own. */
+function selected<T, S>(
+  watched: Watched<T>,
+  selector: (value: T) => S,
+  listener: SelectorListener<S, T>,
+  options: SelectorOptions<S>,
+): Listener<T> {
+  const equals = functionOf('equals', options.equals ?? Object.is)
+  let first = options.immediate === true
+  // Nothing is selected yet where the first call is still to come.
+  let last: S | undefined = first ? undefined : selector(observe(watched).value)
+  return (change) => {
+    const next = selector(change.value)
+    if (!first && equals(next, last as S)) return
+    first = false
+    const previous = last
+    last = next
+    listener(next, previous, change)
+  }
+}
+
+interface Terms {
+  readonly signal: AbortSignal | undefined
+  readonly immediate: boolean
+  readonly keepAlive: boolean
+}
+
+class Subscription<T> implements Delivery {
+  readonly #watched: Watched<T>
+  readonly #hear: Listener<T>
+  readonly #deliveries: Deliveries
+  #heard: number
+  #immediate = false
+  #ended = false
+  #end: () => void = () => {}
+
+  constructor(watched: Watched<T>, hear: Listener<T>) {
+    this.#watched = watched
+    this.#hear = hear
+    this.#deliveries = deliveriesOf(watched.bell)
+    this.#heard = watched.version
+  }
+
+  begin({ signal, immediate, keepAlive }: Terms): () => void {
+    const end = (): void => this.#end()
+    this.#immediate = immediate
+    if (immediate) this.#deliveries.add(this)
+    const unwatch = this.#watched.bell.watch(() => this.#look(), keepAlive)
+    this.#end = () => {
+      this.#ended = true
+      unwatch()
+      signal?.removeEventListener('abort', end)
+    }
+    signal?.addEventListener('abort', end)
+    return end
+  }
+
+  #look(): boolean {
+    if (this.#watched.isClosed()) this.#end()
+    else if (this.#watched.version !== this.#heard) this.#deliveries.add(this)
+    return this.#ended
+  }
+
+  deliver(): void {
+    if (this.#ended || this.#watched.isClosed()) return
+    const { version, value } = observe(this.#watched)
+    const previousVersion = this.#heard
+    if (version === previousVersion && !this.#immediate) return
+    this.#heard = version
+    const first = this.#immediate
+    this.#immediate = false
+    this.#hear({ version, previousVersion: first ? version : previousVersion, value })
+  }
+}
+
+/** One for each bell: its listeners run together, and the errors are reported after them. */
+const deliveriesOfBells = new WeakMap<Bell, Deliveries>()
+
+function deliveriesOf(bell: Bell): Deliveries {
+  let deliveries = deliveriesOfBells.get(bell)
+  if (deliveries === undefined) deliveriesOfBells.set(bell, (deliveries = new Deliveries()))
+  return deliveries
+}
+
+/**
+ * For a read that found a newer version: listeners run after the current job. In a thread whose
+ * event loop turns this only makes them earlier; in one that is parked between its tasks it is
+ * what makes them run with the next task. Call it outside sections.
+ */
+export function noticeNewVersion(bell: Bell): void {
+  if (bell.size === 0) return
+  bell.wakeWatchers()
+  deliveriesOfBells.get(bell)?.hurry()
+}
+
+/**
+ * The changes from now on: each step gives the newest version, once there is one newer than the
+ * last. Only a step that waits keeps its thread alive. Throws `TypeError`, `ERR_CLOSED`.
+ */
+export function changes<T>(
+  watched: Watched<T>,
+  options?: ChangesOptions,
+): AsyncIterable<Change<T>> {
+  const signal = signalOf(options)
+  expectOpen(watched)
+  const from = watched.version
+  return { [Symbol.asyncIterator]: () => new Changes(watched, from, signal) }
+}
+
+class Changes<T> implements AsyncIterator<Change<T>, undefined> {
+  readonly #watched: Watched<T>
+  readonly #returned = new AbortController()
+  readonly #signal: AbortSignal | undefined
+  #last: number
+  #done = false
+  /** Steps that are asked for before the last one came wait for their turn. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(watched: Watched<T>, from: number, signal: AbortSignal | undefined) {
+    this.#watched = watched
+    this.#last = from
+    this.#signal = signal
+  }
+
+  next(): Promise<IteratorResult<Change<T>, undefined>> {
+    const step = this.#turn.then(() => this.#step())
+    this.#turn = step.catch(() => {})
+    return step
+  }
+
+  async return(): Promise<IteratorResult<Change<T>, undefined>> {
+    this.#done = true
+    this.#returned.abort()
+    return { done: true, value: undefined }
+  }
+
+  async #step(): Promise<IteratorResult<Change<T>, undefined>> {
+    if (this.#done) return { done: true, value: undefined }
+    const previousVersion = this.#last
+    try {
+      await until(this.#watched, [this.#signal, this.#returned.signal], (version) => {
+        return version !== previousVersion
+      })
+      const { version, value } = observe(this.#watched)
+      this.#last = version
+      return { done: false, value: { version, previousVersion, value } }
+    } catch (error) {
+      if (this.#done) return { done: true, value: undefined }
+      this.#done = true
+      throw error
+    }
+  }
+}
+
+/** Resolves to the newest version once that is `version` or more. */
+export async function waitForVersion<T>(
+  watched: Watched<T>,
+  version: number,
+  options?: SignalOptions,
+): Promise<number> {
+  const wanted = versionOf(version)
+  return await until(watched, [signalOf(options)], (newest) => newest >= wanted)
+}
+
+/** Blocks the thread. Throws `ERR_TIMEOUT`, `ERR_CLOSED`, `TypeError`. */
+export function waitForVersionSync<T>(
+  watched: Watched<T>,
+  version: number,
+  timeoutMs?: number,
+): number {
+  const wanted = versionOf(version)
+  const limitMs = timeoutOf(timeoutMs)
+  expectOpen(watched)
+  let newest = 0
+  const look = (): boolean => (newest = watched.version) >= wanted
+  if (watched.bell.waitSync(look, limitMs)) return newest
+  throw new RootswapError(
+    'ERR_TIMEOUT',
+    `version ${wanted} was not published within ${limitMs} ms; the newest is ${newest}`,
+    { wantedVersion: wanted, version: newest, timeoutMs: limitMs },
+  )
+}
+
+/** Resolves to the newest version once it is the one wanted; keeps the thread alive until then. */
+function until<T>(
+  watched: Watched<T>,
+  signals: readonly (AbortSignal | undefined)[],
+  wanted: (version: number) => boolean,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const given = signals.filter((signal) => signal !== undefined)
+    let unwatch = (): void => {}
+    const clear = (): void => {
+      unwatch()
+      for (const signal of given) signal.removeEventListener('abort', abort)
+    }
+    const abort = (): void => {
+      clear()
+      reject(given.find(({ aborted }) => aborted)?.reason)
+    }
+    const look = (): boolean => {
+      if (watched.isClosed()) reject(closedError())
+      else {
+        const version = watched.version
+        if (!wanted(version)) return false
+        resolve(version)
+      }
+      clear()
+      return true
+    }
+    if (given.some(({ aborted }) => aborted)) return abort()
+    for (const signal of given) signal.addEventListener('abort', abort)
+    unwatch = watched.bell.watch(look, true)
+  })
+}
+
+function observe<T>(watched: Watched<T>): { version: number; value: T } {
+  return watched.read((value, version) => ({ version, value }))
+}
+
+function expectOpen(watched: Watched<unknown>): void {
+  if (watched.isClosed()) throw closedError()
+}
+
+function closedError(): RootswapError {
+  return new RootswapError('ERR_CLOSED', 'the store is closed in this thread')
+}
