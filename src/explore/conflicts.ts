@@ -5,6 +5,9 @@
  * counts as a write when a decision is made, since it may be one. Words that `always` reads
  * conflict with each other when written: there the order of two writes is visible.
  *
+ * To rest is to read again, later, all that was read since the last rest but one: a change of such a
+ * word wakes the resting thread, and is what a rest conflicts with.
+ *
  * What the executions show is collected, and taken for granted only when the next search begins: a
  * search must meet the same options on the same path. The search without preemptions decides
  * nothing by it and is where most of it is learnt.
@@ -12,6 +15,7 @@
 
 import { Access } from './access.ts'
 import type { Slots } from './slots.ts'
+import { Status } from './thread.ts'
 import type { LogicalThread } from './thread.ts'
 
 export class Conflicts {
@@ -25,6 +29,8 @@ export class Conflicts {
   knownAsked = false
   /** Threads that sleep. */
   sleepers = 0
+  /** Per slot and thread: the thread's interval between rests in which it last read the word. */
+  #readIn = new Int32Array(1024)
 
   constructor(threads: readonly LogicalThread[], slots: Slots) {
     this.#threads = threads
@@ -73,9 +79,41 @@ export class Conflicts {
     if ((conflicting & ~bit) !== 0) this.grown = true
   }
 
+  /** The thread reads its word. */
+  read({ slot, index, interval }: LogicalThread): void {
+    const at = slot * this.#threads.length + index
+    if (at >= this.#readIn.length) {
+      const larger = new Int32Array(at * 2)
+      larger.set(this.#readIn)
+      this.#readIn = larger
+    }
+    this.#readIn[at] = interval
+  }
+
+  /** A word has changed. */
+  changed(slot: number): void {
+    for (const thread of this.#threads) {
+      if (thread.status === Status.resting && this.#hasRead(thread, slot)) thread.stirred = true
+    }
+  }
+
+  /** The thread begins to rest. */
+  rests(thread: LogicalThread): void {
+    thread.stirred = false
+    thread.interval++
+    for (const other of this.#threads) {
+      if (other.asleep && other.writes && this.#hasRead(thread, other.slot)) this.rouse(other)
+    }
+  }
+
   sleep(thread: LogicalThread): void {
     thread.asleep = true
     this.sleepers++
+  }
+
+  #hasRead(thread: LogicalThread, slot: number): boolean {
+    const read = this.#readIn[slot * this.#threads.length + thread.index] ?? 0
+    return read >= thread.interval - 2
   }
 
   rouse(thread: LogicalThread): void {

@@ -21,7 +21,7 @@
  *
  * **Limits.** What code reaches other than through the port (time, random numbers, promises, views
  * of its own) is not explored. A permitted race is explored as if it were sequentially consistent.
- * A resting thread goes on only when a word has changed (see scheduler.ts).
+ * A resting thread goes on only when a word that it has read has changed (see scheduler.ts).
  */
 
 import { withMachine } from './active.ts'

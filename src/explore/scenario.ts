@@ -13,7 +13,7 @@ import type { Operation } from './linearizable.ts'
 export interface Control {
   /** The thread's own name. */
   readonly name: string
-  /** Waits for others: until another thread has changed a word, or none else can run. */
+  /** Waits until another thread has changed a word that was read, or none else can run. */
   rest(): void
   /** Whether a thread has crashed: what its exit event tells; orders after all that it did. */
   crashed(thread: string): boolean

@@ -27,8 +27,8 @@
  * write: between two of these a thread leaves the same memory behind. At a thread's end it is one
  * only where another thread can tell.
  *
- * **A resting thread** is resumed when a word has changed since, or when no other thread can run;
- * the budgets `impatience`, `timeouts` and `spurious` allow it to go on, a time-out to fire and a
+ * **A resting thread** is resumed when a word that it had read since its last rest but one has
+ * changed, or when no other thread can run; the budgets `impatience`, `timeouts` and `spurious` allow it to go on, a time-out to fire and a
  * `wait` to wake up for no reason while others could run.
  */
 
@@ -57,7 +57,7 @@ export class Scheduler {
   readonly #told: Told
   strategy!: Strategy
 
-  /** Counts what changed shared words: resting threads compare it. */
+  /** Counts what changed shared words. */
   changes = 0
   /** The last option was left out for the number of preemptions only. */
   boundHit = false
@@ -167,6 +167,13 @@ export class Scheduler {
     if (thread.slot === 0) return
     this.conflicts.learn(thread)
     this.conflicts.wake(thread.slot, wrote)
+    if (thread.kind !== Access.store) this.conflicts.read(thread)
+  }
+
+  /** A word has got a new value. */
+  changed(slot: number): void {
+    this.changes++
+    this.conflicts.changed(slot)
   }
 
   /** A thread asks whether another has crashed. */
@@ -237,7 +244,7 @@ export class Scheduler {
           options.add(Action.run, index)
           break
         case Status.resting:
-          if (thread.restedAt !== this.changes || this.#impatience < this.limits.impatience) {
+          if (thread.stirred || this.#impatience < this.limits.impatience) {
             options.add(Action.run, index)
           }
           break
@@ -322,7 +329,7 @@ export class Scheduler {
       return
     }
     if (thread.status === Status.resting) {
-      const idle = thread.restedAt === this.changes && !this.#forced && !this.solo
+      const idle = !thread.stirred && !this.#forced && !this.solo
       if (idle) this.#impatience++
     }
     if (action === Action.timeout) {

@@ -135,7 +135,7 @@ export abstract class Stepping implements ElementAccess {
   protected putToRest(thread: LogicalThread): never {
     thread.spinning = false
     thread.status = Status.resting
-    thread.restedAt = this.scheduler.changes
+    this.scheduler.conflicts.rests(thread)
     this.unwind()
   }
 
@@ -182,7 +182,7 @@ export abstract class Stepping implements ElementAccess {
 
   /** A word has got a new value. */
   protected changed(thread: LogicalThread, slot: number, atomic: boolean): void {
-    if (this.before !== this.after) this.scheduler.changes++
+    if (this.before !== this.after) this.scheduler.changed(slot)
     if (this.scenario.watch === undefined) return
     const event = {
       thread: thread.name,

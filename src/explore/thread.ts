@@ -20,7 +20,7 @@ export const Status = {
   running: 1,
   /** Made way before an access. */
   preempted: 2,
-  /** Rests until another thread changes a word. */
+  /** Rests until another thread changes a word that it has read. */
   resting: 3,
   /** In `wait`. */
   blocked: 4,
@@ -62,8 +62,10 @@ export class LogicalThread {
   slot = 0
   writes = false
   timeoutMs = 0
-  /** Value of the machine's change counter when it began to rest. */
-  restedAt = 0
+  /** Rests, and a word that it had read has changed since. */
+  stirred = false
+  /** Counts its rests, over all executions. */
+  interval = 2
   crashQueries = 0
   /** The recorded operation it is in, or -1. */
   operation = -1
@@ -89,6 +91,8 @@ export class LogicalThread {
     this.crashOffered = false
     this.operation = -1
     this.length = 0
+    // More than a rest looks back: what was read in another execution does not count.
+    this.interval += 3
   }
 
   get done(): boolean {

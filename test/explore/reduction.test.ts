@@ -25,7 +25,7 @@ type Program = Instruction[][]
 
 const kinds: readonly Instruction['kind'][] = ['load', 'store', 'add', 'compareExchange', 'load']
 
-function programOf(numbers: RandomNumbers, plain: boolean): Program {
+function programOf(numbers: RandomNumbers, plain: boolean, rests: boolean): Program {
   const threads = 2 + numbers.below(2)
   return Array.from({ length: threads }, () =>
     Array.from({ length: 2 + numbers.below(3) }, () => {
@@ -38,6 +38,7 @@ function programOf(numbers: RandomNumbers, plain: boolean): Program {
           value,
         }
       }
+      if (rests && numbers.below(4) === 0) return { kind: 'rest' as const, at, value }
       return { kind: kinds[numbers.below(kinds.length)]!, at, value }
     }),
   )
@@ -130,19 +131,25 @@ function endsOf({ program, reduces, preemptions, crashes, observed }: Trial): En
 
 describe('what the explorer leaves out', () => {
   const trials = 100
-  for (const { name, crashes, plain, observed } of [
-    { name: 'atomic programs', crashes: 0, plain: false, observed: false },
-    { name: 'programs with an invariant', crashes: 0, plain: false, observed: true },
-    { name: 'programs with plain accesses', crashes: 0, plain: true, observed: false },
-    { name: 'programs with a crash', crashes: 1, plain: false, observed: false },
-    { name: 'programs with a crash and an invariant', crashes: 1, plain: false, observed: true },
+  for (const { name, crashes = 0, plain = false, observed = false, rests = false } of [
+    { name: 'atomic programs' },
+    { name: 'programs with an invariant', observed: true },
+    { name: 'programs with plain accesses', plain: true },
+    { name: 'programs with rests', rests: true },
+    { name: 'programs with a crash', crashes: 1 },
+    {
+      name: 'programs with a crash, rests and an invariant',
+      crashes: 1,
+      rests: true,
+      observed: true,
+    },
   ]) {
     it(`changes no end and no visible state: ${name}`, () => {
       const numbers = new RandomNumbers(20_240_601)
       let all = 0
       let reduced = 0
       for (let count = 0; count < trials; count++) {
-        const program = programOf(numbers, plain)
+        const program = programOf(numbers, plain, rests)
         for (const preemptions of [0, 1, 2]) {
           const trial = { program, preemptions, crashes, observed }
           const whole = endsOf({ ...trial, reduces: false })
