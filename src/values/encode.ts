@@ -9,7 +9,6 @@ import { rangeError, RootswapError } from '../errors.ts'
 import type { Allocator } from '../memory/allocator.ts'
 import {
   ARRAY,
-  DOUBLE,
   FLAT_MAX,
   OBJECT,
   OWN_SHIFT,
@@ -19,25 +18,17 @@ import {
   TAG_OBJECT,
 } from '../memory/kinds.ts'
 import type { Memory } from '../memory/memory.ts'
-import { Consed, Interned } from './intern.ts'
+import { Consed } from './intern.ts'
 import { listOf } from './list.ts'
 import { describe, isPlainArray, isPlainObject, ownKeysOnly, prototypeIsClean } from './plain.ts'
+import { Scalars } from './scalars.ts'
 import type { Shape, Shapes } from './shapes.ts'
 import { tableOf } from './table.ts'
 import type { Text } from './text.ts'
-import {
-  IMMEDIATE_LENGTH_MAX,
-  NO_WORD,
-  numberToImmediate,
-  stringToImmediate,
-  valueToImmediate,
-  weightOfCount,
-} from './word.ts'
+import { NO_WORD, weightOfCount } from './word.ts'
 
 /** Containers within containers: what is deeper is taken for a mistake. */
 export const DEPTH_MAX = 100_000
-/** Longer strings are stored once per mention. */
-const INTERN_LENGTH_MAX = 2048
 /** Segments of a path that an error shows. */
 const PATH_SHOWN = 32
 const STACK_MIN = 1 << 13
@@ -79,12 +70,9 @@ export class Encoder {
   readonly m: Int32Array
   readonly allocator: Allocator
   readonly text: Text
-  readonly #doubles: Float64Array
   readonly #shapes: Shapes
-  readonly #interned: Interned
+  readonly #scalars: Scalars
   readonly #consed: Consed
-  readonly #float = new Float64Array(1)
-  readonly #floatWords = new Int32Array(this.#float.buffer)
   readonly #frames: Frame[] = []
   #depth = 0
   /** Words of open containers, and how many. */
@@ -103,9 +91,8 @@ export class Encoder {
     this.m = memory.m
     this.allocator = allocator
     this.text = text
-    this.#doubles = memory.words.doubles
     this.#shapes = shapes
-    this.#interned = new Interned(memory.m, text)
+    this.#scalars = new Scalars(memory, allocator, text)
     this.#consed = new Consed(memory.m)
   }
 
@@ -120,14 +107,14 @@ export class Encoder {
   encodeNext(value: unknown): number {
     if (typeof value === 'object' && value !== null) return this.#tree(value)
     this.#depth = 0
-    const word = this.#scalar(value)
+    const word = this.#scalars.encode(value)
     if (word === NO_WORD) throw this.#unsupported(value, undefined)
     return word
   }
 
   /** Forgets which nodes this draft has: before a draft's first value, and after a rewind. */
   reset(): void {
-    this.#interned.clear()
+    this.#scalars.clear()
     this.#consed.clear()
     this.#shapes.prune()
     this.pathTo = nowhere
@@ -188,11 +175,11 @@ export class Encoder {
     for (let index = 0; index < length; index++) {
       const child = value[index]
       if (typeof child === 'string') {
-        stack[base + index] = this.#string(child)
+        stack[base + index] = this.#scalars.string(child)
       } else if (typeof child === 'object' && child !== null) {
         this.#wait(child, index)
       } else {
-        const word = this.#scalar(child)
+        const word = this.#scalars.encode(child)
         if (word === NO_WORD) throw this.#unsupported(child, index)
         stack[base + index] = word
       }
@@ -226,11 +213,11 @@ export class Encoder {
       }
       const child = value[key]
       if (typeof child === 'string') {
-        stack[base + count] = this.#string(child)
+        stack[base + count] = this.#scalars.string(child)
       } else if (typeof child === 'object' && child !== null) {
         this.#wait(child, count)
       } else {
-        const word = this.#scalar(child)
+        const word = this.#scalars.encode(child)
         if (word === NO_WORD) throw this.#unsupported(child, key)
         stack[base + count] = word
       }
@@ -341,40 +328,6 @@ export class Encoder {
     if (consing) this.#consed.miss(node)
     else this.#consed.skip()
     return referenceTo(node, TAG_NODE)
-  }
-
-  #string(value: string): number {
-    const { length } = value
-    if (length <= IMMEDIATE_LENGTH_MAX) {
-      const word = stringToImmediate(value)
-      if (word !== NO_WORD) return word
-    }
-    if (length > INTERN_LENGTH_MAX) return this.text.write(this.allocator, value)
-    const count = this.text.pack(value)
-    const word = this.#interned.string(length, count)
-    if (word !== 0) return word
-    return this.#interned.miss(this.text.writePacked(this.allocator, length, count))
-  }
-
-  /** Anything but containers; `NO_WORD` if it is not supported. */
-  #scalar(value: unknown): number {
-    if (typeof value === 'string') return this.#string(value)
-    if (typeof value !== 'number') return valueToImmediate(value)
-    const word = numberToImmediate(value)
-    return word === NO_WORD ? this.#double(value) : word
-  }
-
-  #double(value: number): number {
-    this.#float[0] = value
-    const low = this.#floatWords[0] as number
-    const high = this.#floatWords[1] as number
-    const interned = this.#interned
-    const known = interned.double(low, high)
-    if (known !== 0) return known
-    const node = this.allocator.allocate(4)
-    stamp(this.m, node, DOUBLE, 0)
-    this.#doubles[(node + 2) >> 1] = value
-    return interned.miss(referenceTo(node, TAG_NODE))
   }
 
   #reserve(count: number): void {

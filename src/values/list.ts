@@ -30,7 +30,6 @@ import {
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
-import type { Codec } from './codec.ts'
 import type { Text } from './text.ts'
 import { UNDEFINED, weightOf, weightOfCount } from './word.ts'
 
@@ -43,6 +42,11 @@ export interface Maker {
   readonly text: Text
   /** Birth word of new nodes. */
   readonly births: number
+}
+
+/** A `Codec`, as far as this needs one. */
+export interface Making {
+  readonly encoder: Maker
 }
 
 export interface Vector {
@@ -281,7 +285,7 @@ export function listAt(m: Int32Array, list: Offset, index: number): number {
 
 /** The successor of a list, its own entry reported first. Elements that nobody set between the old
  *  length and the new are `undefined`. Its weight never falls. */
-export function listApply(ctx: Codec, list: Offset, changes: VectorChanges, delta: Delta): number {
+export function listApply(ctx: Making, list: Offset, changes: VectorChanges, delta: Delta): number {
   const make = ctx.encoder
   const { m } = make
   const old = vectorOfList(m, list)

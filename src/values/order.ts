@@ -1,4 +1,4 @@
-/** JavaScript's order of an object's keys: integer-like ones ascending, then the others as added. */
+/** JavaScript's order of keys: integer-like ones ascending, then the others as they were added. */
 
 /** Whether a key is an array index in JavaScript's sense: canonical, below 2^32 - 1. */
 export function isInteger(key: string): boolean {

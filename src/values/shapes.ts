@@ -20,8 +20,6 @@ import type { Memory } from '../memory/memory.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Text } from './text.ts'
 
-export { isPermanent } from '../memory/kinds.ts'
-
 /** Words of a shape's node before its keys. */
 const SHAPE_HEAD = 6
 /** Up to this many keys a linear search beats a Map. */

@@ -10,7 +10,6 @@
 import { isReference, nodeOf, ownOf, referenceTo, stamp, TABLE, TAG_NODE } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
-import type { Codec } from './codec.ts'
 import {
   copyEntry,
   entryKey,
@@ -22,7 +21,7 @@ import {
   entryValueIndex,
   makeEntry,
 } from './entry.ts'
-import { type Maker, type Vector, vectorApply, vectorOf, vectorWords } from './list.ts'
+import { type Maker, type Making, type Vector, vectorApply, vectorOf, vectorWords } from './list.ts'
 import { isInteger, javaScriptOrder } from './order.ts'
 import type { Text } from './text.ts'
 import { type EntryChange, trieApply, trieFind, trieOf } from './trie.ts'
@@ -31,7 +30,7 @@ import { NO_WORD, weightOf, weightOfCount } from './word.ts'
 /** In `TableChanges.words`: the key goes. */
 export const DELETE = NO_WORD
 /** Shorter order vectors are not worth compacting. */
-const COMPACT_MIN = 64
+const COMPACT_MIN = 32
 
 export interface TableChanges {
   /** New value words by key, or `DELETE`. Where a word refers to an old node, the caller reports
@@ -211,7 +210,12 @@ function replace(
 }
 
 /** The successor of a table, its own entry reported first; the table itself if nothing changed. */
-export function tableApply(ctx: Codec, table: Offset, changes: TableChanges, delta: Delta): number {
+export function tableApply(
+  ctx: Making,
+  table: Offset,
+  changes: TableChanges,
+  delta: Delta,
+): number {
   const make = ctx.encoder
   const { m } = make
   const work = plan(make, table, changes)

@@ -136,7 +136,9 @@ describe('encoding refuses', () => {
     expect(() => ctx.encoder.encode(value)).toThrow(/deeper than/)
   })
 
-  class Custom {}
+  class Custom {
+    field = 1
+  }
   it.each([
     [() => 1, 'function'],
     [Symbol('s'), 'symbol'],
