@@ -16,16 +16,17 @@ interface Shared {
 }
 
 interface Instruction {
-  kind: 'load' | 'store' | 'add' | 'compareExchange' | 'plainRead' | 'plainWrite' | 'rest'
+  kind: (typeof kinds)[number] | 'plainRead' | 'plainWrite' | 'rest' | 'wait' | 'notify'
   at: number
   value: number
 }
 
 type Program = Instruction[][]
+type Also = 'rest' | 'wait' | undefined
 
-const kinds: readonly Instruction['kind'][] = ['load', 'store', 'add', 'compareExchange', 'load']
+const kinds = ['load', 'store', 'add', 'compareExchange', 'load'] as const
 
-function programOf(numbers: RandomNumbers, plain: boolean, rests: boolean): Program {
+function programOf(numbers: RandomNumbers, plain: boolean, also: Also): Program {
   const threads = 2 + numbers.below(2)
   return Array.from({ length: threads }, () =>
     Array.from({ length: 2 + numbers.below(3) }, () => {
@@ -38,7 +39,8 @@ function programOf(numbers: RandomNumbers, plain: boolean, rests: boolean): Prog
           value,
         }
       }
-      if (rests && numbers.below(4) === 0) return { kind: 'rest' as const, at, value }
+      if (also !== undefined && numbers.below(4) === 0) return { kind: also, at, value }
+      if (also === 'wait' && numbers.below(3) === 0) return { kind: 'notify', at, value }
       return { kind: kinds[numbers.below(kinds.length)]!, at, value }
     }),
   )
@@ -60,6 +62,10 @@ function step(words: Words, { kind, at, value }: Instruction, last: number): num
     case 'plainWrite':
       words.m[at] = value
       return last
+    case 'wait':
+      return ['ok', 'not-equal', 'timed-out'].indexOf(words.wait(at, 0, value > 0 ? 5 : Infinity))
+    case 'notify':
+      return words.notify(at)
     case 'rest':
       words.pause()
       return last
@@ -129,27 +135,30 @@ function endsOf({ program, reduces, preemptions, crashes, observed }: Trial): En
   }
 }
 
+const claims: { name: string; crashes?: number; plain?: true; observed?: true; also?: Also }[] = [
+  { name: 'atomic programs' },
+  { name: 'programs with an invariant', observed: true },
+  { name: 'programs with plain accesses', plain: true },
+  { name: 'programs with rests', also: 'rest' },
+  { name: 'programs with waiting', also: 'wait' },
+  { name: 'programs with a crash', crashes: 1 },
+  {
+    name: 'programs with a crash, rests and an invariant',
+    crashes: 1,
+    also: 'rest',
+    observed: true,
+  },
+]
+
 describe('what the explorer leaves out', () => {
-  const trials = 100
-  for (const { name, crashes = 0, plain = false, observed = false, rests = false } of [
-    { name: 'atomic programs' },
-    { name: 'programs with an invariant', observed: true },
-    { name: 'programs with plain accesses', plain: true },
-    { name: 'programs with rests', rests: true },
-    { name: 'programs with a crash', crashes: 1 },
-    {
-      name: 'programs with a crash, rests and an invariant',
-      crashes: 1,
-      rests: true,
-      observed: true,
-    },
-  ]) {
+  const trials = 60
+  for (const { name, crashes = 0, plain = false, observed = false, also } of claims) {
     it(`changes no end and no visible state: ${name}`, () => {
       const numbers = new RandomNumbers(20_240_601)
       let all = 0
       let reduced = 0
       for (let count = 0; count < trials; count++) {
-        const program = programOf(numbers, plain, rests)
+        const program = programOf(numbers, plain, also)
         for (const preemptions of [0, 1, 2]) {
           const trial = { program, preemptions, crashes, observed }
           const whole = endsOf({ ...trial, reduces: false })
