@@ -1,7 +1,7 @@
 /**
  * How many executions a second the explorer runs: three threads, 40 steps each execution.
  *
- *     npx vite-node bench/explorer.ts       (or the built copy, with node)
+ *     run with anything that executes TypeScript modules
  *
  * Prints one line per kind of memory. Not a test: a busy machine is not a fault of the code.
  */

@@ -5,8 +5,8 @@
  * counts as a write when a decision is made, since it may be one. Words that `always` reads
  * conflict with each other when written: there the order of two writes is visible.
  *
- * To rest is to read again, later, all that was read since the last rest but one: a change of such a
- * word wakes the resting thread, and is what a rest conflicts with.
+ * To rest is to read again, later, all that was read since the last rest but one: a change of such
+ * a word wakes the resting thread, and is what a rest conflicts with.
  *
  * What the executions show is collected, and taken for granted only when the next search begins: a
  * search must meet the same options on the same path. The search without preemptions decides

@@ -28,8 +28,9 @@
  * only where another thread can tell.
  *
  * **A resting thread** is resumed when a word that it had read since its last rest but one has
- * changed, or when no other thread can run; the budgets `impatience`, `timeouts` and `spurious` allow it to go on, a time-out to fire and a
- * `wait` to wake up for no reason while others could run.
+ * changed, or when no other thread can run; the budgets `impatience`, `timeouts` and `spurious`
+ * allow it to go on, a time-out to fire and a `wait` to wake up for no reason while others could
+ * run.
  */
 
 import { Access } from './access.ts'
