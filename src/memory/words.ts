@@ -33,7 +33,7 @@ export class Words {
     this.buffer = buffer
     this.m = new Int32Array(buffer)
     this.bytes = new Uint8Array(buffer)
-    this.doubles = new Float64Array(buffer)
+    this.doubles = new Float64Array(buffer, 0, buffer.byteLength >>> 3)
   }
 
   load(at: Offset): number {
