@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { Chain } from './chain.ts'
+import { Chain, type ChainOptions } from './chain.ts'
 import { applyEdit, document, edit, follow, isContainer, path } from './edits.ts'
 import { SmallHeap } from './small-heap.ts'
 
@@ -46,7 +46,24 @@ describe('What was handed out stays as it was', () => {
   })
 })
 
-type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never
+describe('The poisoned memory is looked at, so that a decoder is caught when', () => {
+  test.each(['nothing is linked', 'holds are ignored', 'strings outlive their era'] as const)(
+    '%s',
+    (broken) => {
+      const counts = { publishes: 0, kept: 0, holds: 0, poisoned: 0, reused: 0, same: 0 }
+      const result = fc.check(
+        fc.property(scenario, (given) => {
+          runScenario({ ...given, broken }, counts)
+        }),
+        { numRuns: 5000, endOnFailure: true },
+      )
+      console.log(`${broken}: caught after ${result.numRuns} documents`)
+      expect(result.failed).toBe(true)
+    },
+  )
+})
+
+type Scenario = ChainOptions & (typeof scenario extends fc.Arbitrary<infer T> ? T : never)
 
 function runScenario(given: Scenario, counts: Counts): void {
   const heap = new SmallHeap(SMALL, 1 << 17)
@@ -60,7 +77,7 @@ function runScenario(given: Scenario, counts: Counts): void {
     counts.publishes++
     if (keep) {
       const after = chain.keep()
-      if (before?.version === chain.version - 1) {
+      if (before?.version === chain.version - 1 && given.broken === undefined) {
         const twice = repeated([before.model, after.model])
         const models: [unknown, unknown] = [before.model, after.model]
         counts.same += assertSame([before.value, after.value], models, twice)

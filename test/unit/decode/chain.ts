@@ -2,14 +2,9 @@
 
 import assert from 'node:assert/strict'
 
-import {
-  type Cell,
-  Decoder,
-  type Hold,
-  type RootCell,
-  type Source,
-} from '../../../src/values/view.ts'
-import type { Limits, Model, SmallHeap } from './small-heap.ts'
+import { type Cell, Decoder, type Hold, RootCell, type Source } from '../../../src/values/view.ts'
+import { Origin } from '../../../src/values/decode-cells.ts'
+import type { Model, SmallHeap } from './small-heap.ts'
 
 export class TestSource implements Source {
   readonly era: number
@@ -33,8 +28,11 @@ export interface Kept {
 export interface ChainOptions {
   readonly lightWeightMax: number
   readonly leftoverValuesMax?: number
-  readonly limits?: Limits
+  readonly broken?: Broken
 }
+
+/** Ways to be wrong that the poisoned memory must bring to light. */
+export type Broken = 'nothing is linked' | 'holds are ignored' | 'strings outlive their era'
 
 interface Held {
   readonly hold: Hold
@@ -50,11 +48,13 @@ export class Chain {
   version = 1
   source = new TestSource(1)
   readonly held: Held[] = []
+  readonly #broken: Broken | undefined
 
   constructor(heap: SmallHeap, model: Model, options: ChainOptions) {
     this.heap = heap
     this.decoder = new Decoder(heap, options)
     this.model = model
+    this.#broken = options.broken
     this.root = this.decoder.root(heap.encode(model), this.source)
   }
 
@@ -69,18 +69,31 @@ export class Chain {
   }
 
   /** The next version; then everything that it and the held ones do not reach is poisoned. */
-  publish(model: Model): void {
+  publish(model: Model, poison = true): void {
     const word = this.heap.encode(model)
     const before = this.source
     const oldWord = this.root.word
     this.version++
-    this.source = new TestSource(this.version)
-    const { root, hold } = this.decoder.advance(this.root, word, this.source)
-    if (hold === undefined) before.valid = false
-    else this.held.push({ hold, word: oldWord })
-    this.root = root
+    this.source = new TestSource(this.#broken === 'strings outlive their era' ? 1 : this.version)
+    const hold = this.#advance(word)
+    if (hold !== undefined && this.#broken !== 'holds are ignored') {
+      this.held.push({ hold, word: oldWord })
+    } else if (this.#broken === undefined) {
+      before.valid = false
+    }
     this.model = model
-    this.heap.poisonAllBut([word, ...this.held.map((each) => each.word)])
+    if (poison) this.heap.poisonAllBut([word, ...this.held.map((each) => each.word)])
+  }
+
+  #advance(word: number): Hold | undefined {
+    if (this.#broken === 'nothing is linked') {
+      this.root.chain.source = this.source
+      this.root = new RootCell(word, new Origin(this.source))
+      return undefined
+    }
+    const { root, hold } = this.decoder.advance(this.root, word, this.source)
+    this.root = root
+    return hold
   }
 
   checkKept(): void {
