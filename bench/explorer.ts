@@ -1,8 +1,6 @@
 /**
  * How many executions a second the explorer runs: three threads, 40 steps each execution.
  *
- *     run with anything that executes TypeScript modules
- *
  * Prints one line per kind of memory. Not a test: a busy machine is not a fault of the code.
  */
 
