@@ -11,19 +11,17 @@
  * something else there, or removed it. A freed reference is *claimed* when the successor holds that
  * child elsewhere, or its successor; else it is dropped. A reference to an old node that claims
  * nothing is included.
- *
- * Entries come parents first. Nodes are built children first, so the entries of each are collected
- * aside and handed over in reverse.
  */
 
 import { isReference, kindOf, nodeOf, OBJECT } from '../memory/kinds.ts'
-import { Delta } from '../versions/delta.ts'
+import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import type { ArrayPlace } from './draft-array.ts'
 import { settle, type Touch, UNTOUCHED } from './draft-claims.ts'
+import { Entries } from './draft-entries.ts'
 import { arrayOf, copyWith, objectOf, shapeOf } from './draft-nodes.ts'
 import { ObjectPlace } from './draft-object.ts'
-import { type Key, Place, REMOVED } from './draft-place.ts'
+import { type Holder, type Key, pathOf, Place, REMOVED } from './draft-place.ts'
 import { Mixed, type Plan } from './draft-plan.ts'
 import { listApply } from './list.ts'
 import { DELETE, tableApply } from './table.ts'
@@ -34,33 +32,43 @@ export class Builder {
   readonly #m: Int32Array
   readonly #plan: Plan
   readonly #delta: Delta
-  /** Entries of the nodes built so far, children first. */
-  readonly #entries: Delta
-  /** Where the entries of each holder begin. */
-  readonly #starts: number[] = []
+  readonly #entries: Entries
+  /** What is being built, and the key of the child in hand: for the path of an error. */
+  #holder: Holder | undefined = undefined
+  #key: Key = ''
 
   constructor(codec: Codec, plan: Plan, delta: Delta) {
     this.#codec = codec
     this.#m = codec.memory.m
     this.#plan = plan
     this.#delta = delta
-    this.#entries = new Delta(codec.memory)
+    this.#entries = new Entries(codec.memory)
   }
 
   /** Builds all that the plan has; the word of `root`, a raw value. */
   build(root: unknown): number {
+    const { encoder } = this.#codec
+    encoder.reset()
+    encoder.pathTo = () => this.#path()
     for (const holder of this.#plan.order) {
-      this.#starts.push(this.#entries.out.length)
+      this.#holder = holder
+      this.#entries.next()
       if (holder instanceof Mixed) holder.built = this.#mixed(holder)
       else if (holder instanceof ObjectPlace) holder.built = this.#object(holder)
       else holder.built = this.#array(holder as ArrayPlace)
     }
+    this.#holder = undefined
     const word = this.#resolve(root)
+    encoder.reset()
     if (root instanceof Place && root.parent !== undefined && word === root.word) {
       this.#include(word)
     }
-    handOver(this.#entries, this.#starts, this.#delta)
+    this.#entries.handOver(this.#delta)
     return word
+  }
+
+  #path(): Key[] {
+    return this.#holder === undefined ? [] : [...pathOf(this.#holder), this.#key]
   }
 
   /** The word of a raw value: encoded, built before, or of the old version. */
@@ -78,11 +86,12 @@ export class Builder {
 
   /** One more reference from a new node to an old one. */
   #include = (word: number): void => {
-    if (isReference(word)) this.#entries.included(nodeOf(word))
+    if (isReference(word)) this.#entries.collected.included(nodeOf(word))
   }
 
   /** What the recipe put at a key, or `UNTOUCHED` where it only looked. */
   #touch(place: Place, key: Key, raw: unknown): Touch {
+    this.#key = key
     const word = this.#resolve(raw)
     if (!(raw instanceof Place)) return { key, word, fresh: true, from: undefined }
     const fresh = word !== raw.word
@@ -118,7 +127,7 @@ export class Builder {
     if (sameKeys && !changed) return place.word
     this.#begin(place)
     const dropped = settle(touches, freed, this.#include)
-    this.#entries.replaced(
+    this.#entries.collected.replaced(
       node,
       slotsOf(dropped, (key) => place.slotOf(key as string)),
     )
@@ -142,7 +151,7 @@ export class Builder {
   #table(place: ObjectPlace): number {
     const words = new Map<string, number>()
     const successors = new Set<string>()
-    let included: number[] = []
+    const included: number[] = []
     for (const [key, raw] of place.touched ?? []) {
       if (raw === REMOVED) {
         words.set(key, DELETE)
@@ -159,7 +168,12 @@ export class Builder {
     this.#begin(place)
     for (const word of included) this.#include(word)
     const moved = place.moved ?? new Set<string>()
-    return tableApply(this.#codec, place.node, { words, successors, moved }, this.#entries)
+    return tableApply(
+      this.#codec,
+      place.node,
+      { words, successors, moved },
+      this.#entries.collected,
+    )
   }
 
   #array(place: ArrayPlace): number {
@@ -193,7 +207,7 @@ export class Builder {
       }
     }
     const dropped = settle(touches, freed, this.#include)
-    this.#entries.replaced(node, dropped as number[])
+    this.#entries.collected.replaced(node, dropped as number[])
     return arrayOf(this.#codec, words)
   }
 
@@ -221,12 +235,18 @@ export class Builder {
     if (words.size === 0 && length === baseLength) return place.word
     this.#begin(place)
     for (const word of included) this.#include(word)
-    return listApply(this.#codec, place.node, { words, successors, length }, this.#entries)
+    return listApply(
+      this.#codec,
+      place.node,
+      { words, successors, length },
+      this.#entries.collected,
+    )
   }
 
   #mixed(mixed: Mixed): number {
     const words: number[] = []
-    for (const [, raw] of mixed.entries) {
+    for (const [key, raw] of mixed.entries) {
+      this.#key = key
       const word = this.#resolve(raw)
       if (!isFresh(raw, word)) this.#include(word)
       words.push(word)
@@ -251,23 +271,4 @@ function sameOrder(a: readonly string[], b: readonly string[]): boolean {
 /** Slots ascending, as a delta wants them. */
 function slotsOf(keys: readonly Key[], slotOf: (key: Key) => number): number[] {
   return keys.map(slotOf).sort((a, b) => a - b)
-}
-
-/** Hands the entries over, those of the holder built last first, each with its drops ascending. */
-function handOver(entries: Delta, starts: readonly number[], delta: Delta): void {
-  const { out, inc } = entries
-  let end = out.length
-  for (let index = starts.length - 1; index >= 0; index--) {
-    const start = starts[index] as number
-    for (let at = start; at < end;) {
-      const drops = out[at + 1] as number
-      delta.out.push(out[at] as number, drops)
-      const dropped = out.slice(at + 2, at + 2 + drops)
-      for (const slot of dropped.sort((a, b) => a - b)) delta.out.push(slot)
-      at += 2 + drops
-    }
-    end = start
-  }
-  for (const node of inc) delta.inc.push(node)
-  delta.retiredWords += entries.retiredWords
 }

@@ -5,6 +5,7 @@
 
 import {
   ARRAY,
+  DOUBLE,
   FLAT_MAX,
   kindOf,
   LIST,
@@ -22,7 +23,7 @@ import type { Codec } from './codec.ts'
 import { listAt, listOf } from './list.ts'
 import type { Shape } from './shapes.ts'
 import { tableOf } from './table.ts'
-import { weightOf, weightOfCount } from './word.ts'
+import { NO_WORD, valueToImmediate, weightOf, weightOfCount, weightOfWords } from './word.ts'
 
 /** Copies of more words than this go through the runtime. */
 const COPY_MIN = 64
@@ -47,6 +48,17 @@ export function isArray(m: Int32Array, word: number): boolean {
   if ((word & 7) !== TAG_NODE) return false
   const kind = kindOf(m, nodeOf(word))
   return kind === ARRAY || kind === LIST
+}
+
+/** Whether a word says this scalar; false where either is something else. */
+export function sameScalar(codec: Codec, word: number, value: unknown): boolean {
+  if (typeof value === 'string') return codec.text.wordEquals(word, value)
+  const immediate = valueToImmediate(value)
+  if (immediate !== NO_WORD) return immediate === word
+  if (typeof value !== 'number' || (word & 7) !== TAG_NODE) return false
+  const { m, words } = codec.memory
+  const node = nodeOf(word)
+  return kindOf(m, node) === DOUBLE && words.doubles[(node + 2) >> 1] === value
 }
 
 export function shapeOf(codec: Codec, node: Offset): Shape {
@@ -102,9 +114,9 @@ export function objectOf(codec: Codec, keys: readonly string[], words: readonly 
   const { memory, allocator, encoder, shapes } = codec
   const { m } = memory
   const id = keys.length > FLAT_MAX ? -1 : shapes.intern(shapes.withKeys(keys), allocator)
-  if (id < 0) return tableOf(encoder, keys, { words, at: 0 }, weightOfAll(m, words))
+  if (id < 0) return tableOf(encoder, keys, { words, at: 0 }, weightOfWords(m, words))
   const node = allocator.allocate(3 + keys.length)
-  stamp(m, node, OBJECT, (id << 5) | weightOfAll(m, words))
+  stamp(m, node, OBJECT, (id << 5) | weightOfWords(m, words))
   m[node + 2] = encoder.births
   for (let index = 0; index < words.length; index++) m[node + 3 + index] = words[index] as number
   return referenceTo(node, TAG_OBJECT)
@@ -114,7 +126,7 @@ export function arrayOf(codec: Codec, words: readonly number[]): number {
   const { memory, allocator, encoder } = codec
   const { m } = memory
   const { length } = words
-  const weight = weightOfAll(m, words)
+  const weight = weightOfWords(m, words)
   if (length > FLAT_MAX) {
     return listOf(encoder, Int32Array.from(words), { at: 0, length }, weight)
   }
@@ -124,10 +136,4 @@ export function arrayOf(codec: Codec, words: readonly number[]): number {
   m[node + 3] = length
   for (let index = 0; index < length; index++) m[node + 4 + index] = words[index] as number
   return referenceTo(node, TAG_NODE)
-}
-
-export function weightOfAll(m: Int32Array, words: Iterable<number>): number {
-  let values = 1
-  for (const word of words) values += 2 ** weightOf(m, word)
-  return weightOfCount(values)
 }

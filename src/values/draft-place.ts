@@ -9,8 +9,10 @@
  */
 
 import { typeError } from '../errors.ts'
+import { isReference } from '../memory/kinds.ts'
 import type { Codec } from './codec.ts'
-import { isContainer } from './word.ts'
+import { sameScalar } from './draft-nodes.ts'
+import { isContainer, NULL } from './word.ts'
 
 /** A draft answers this with its place. */
 export const PLACE = Symbol('rootswap.place')
@@ -35,6 +37,17 @@ export interface Holder {
   built: number
   /** How often new nodes and the root reference `built`. */
   uses: number
+  /** One of its positions in the new value: what holds it, at which key. */
+  above: Holder | undefined
+  at: Key
+}
+
+export function pathOf(holder: Holder): Key[] {
+  const path: Key[] = []
+  let step: Holder = holder
+  // Bound: the depth of the value, which has no cycles.
+  for (; step.above !== undefined; step = step.above) path.push(step.at)
+  return path.reverse()
 }
 
 /** What all places of one session share. */
@@ -59,6 +72,8 @@ export abstract class Place implements Holder, ProxyHandler<object> {
   visit = UNSEEN
   built = 0
   uses = 0
+  above: Holder | undefined = undefined
+  at: Key = ''
   /** Its successor stands in the successor of its parent, and may claim its reference there. */
   inPlace = false
 
@@ -86,17 +101,22 @@ export abstract class Place implements Holder, ProxyHandler<object> {
 
   /** The value is another one now: so this place and those above it get successors. */
   mark(): void {
-    let place: Place | undefined = this
-    while (place !== undefined && !place.modified) {
+    if (this.modified) return
+    this.modified = true
+    for (let place = this.parent; place !== undefined && !place.modified; place = place.parent) {
       place.modified = true
-      place = place.parent
     }
   }
 
-  /** Whether a word of the old version already says `value`. */
+  /** Whether a word of the old version already says `value`, which is no draft. */
   says(word: number, value: unknown): boolean {
+    if (typeof value !== 'object' && typeof value !== 'bigint') {
+      return sameScalar(this.scope.codec, word, value)
+    }
+    if (value === null) return word === NULL
     const { m } = this.scope.codec.memory
-    return !isContainer(m, word) && Object.is(this.scope.scalar(word), value)
+    // A date or another value that is read as a whole, and was not taken out of its place.
+    return isReference(word) && !isContainer(m, word) && this.scope.scalar(word) === value
   }
 
   /** Every trap begins here: a draft ends with its recipe. */

@@ -14,6 +14,7 @@ import {
   type Holder,
   type Key,
   OPEN,
+  pathOf,
   Place,
   placeOf,
   UNSEEN,
@@ -27,6 +28,8 @@ export class Mixed implements Holder {
   visit = UNSEEN
   built = 0
   uses = 0
+  above: Holder | undefined = undefined
+  at: Key = ''
 
   constructor(value: object, entries: readonly (readonly [Key, unknown])[]) {
     this.value = value
@@ -76,14 +79,17 @@ export class Plan {
     const stack: Frame[] = [this.#open(root)]
     let frame: Frame | undefined
     while ((frame = stack.at(-1)) !== undefined) {
+      const key = frame.keys[frame.next]
       const child = frame.children[frame.next++]
-      if (child === undefined) {
+      if (key === undefined || child === undefined) {
         frame.holder.visit = DONE
         this.order.push(frame.holder)
         stack.pop()
       } else if (child.visit === OPEN) {
-        throw cycle(stack)
+        throw cycle([...pathOf(frame.holder), key])
       } else if (child.visit === UNSEEN) {
+        child.above = frame.holder
+        child.at = key
         stack.push(this.#open(child))
       }
     }
@@ -155,8 +161,7 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-function cycle(stack: readonly Frame[]): RootswapError {
-  const path = stack.map(({ keys, next }) => keys[next - 1] as Key)
+function cycle(path: readonly Key[]): RootswapError {
   return new RootswapError(
     'ERR_UNSUPPORTED_VALUE',
     `the value at ${JSON.stringify(path)} contains itself; cycles cannot be shared`,

@@ -81,7 +81,6 @@ export class DraftSession implements DraftScope {
   }
 
   #build(raw: unknown, delta: Delta): number {
-    this.codec.encoder.reset()
     return new Builder(this.codec, new Plan(this, raw), delta).build(raw)
   }
 

@@ -146,3 +146,15 @@ export function checkDelta(memory: Memory, step: Step): number {
   }
   return freed
 }
+
+/** Makes the counts those of the version with this root alone, as reclaiming would; returns how
+ *  many of its containers have several parents. */
+export function recount(memory: Memory, root: number): number {
+  const { m, layout } = memory
+  let shared = 0
+  for (const [node, count] of counted(memory, [root])) {
+    m[node + 1] = count
+    if (count > 1 && referenceCount(m, node, layout) > 0) shared++
+  }
+  return shared
+}

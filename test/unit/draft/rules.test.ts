@@ -24,8 +24,10 @@ describe('nothing changes', () => {
       draft.n = Number.NaN
       draft.z = -0
       draft.u = undefined
-      draft.a = draft.a
-      draft.a.b[2] = draft.a.b[2]
+      const { a } = draft
+      draft.a = a
+      const element = a.b[2]
+      a.b[2] = element
     },
     'by changing it back': (draft) => {
       draft.a.b[2].c = 'other'
