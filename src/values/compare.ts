@@ -45,13 +45,35 @@ export function replaceWith(ctx: Codec, oldWord: number, next: unknown, delta: D
   return word
 }
 
+/** A container whose children are being compared. Its `Pair` is made when something differs. */
+class Frame {
+  readonly word: number
+  readonly kind: number
+  /** First word of the old children, where they stand side by side. */
+  readonly at: Offset
+  /** Its children among those that wait to be compared. */
+  readonly from: number
+  cursor: number
+  end: number
+  pair: Pair | undefined
+
+  constructor(word: number, kind: number, at: Offset, from: number) {
+    this.word = word
+    this.kind = kind
+    this.at = at
+    this.from = from
+    this.cursor = from
+    this.end = from
+  }
+}
+
 class Comparison {
   isRootDropped = false
   readonly #ctx: Codec
   readonly #m: Int32Array
   readonly #clean = prototypeIsClean()
   readonly #preorder: Preorder
-  readonly #pairs: Pair[] = []
+  readonly #frames: Frame[] = []
   /** Containers that wait to be compared, and their index within their container. */
   readonly #waiting: object[] = []
   readonly #places: number[] = []
@@ -74,32 +96,68 @@ class Comparison {
       this.isRootDropped = true
       return this.#ctx.encoder.encodeNext(next)
     }
-    this.#open(oldWord, next as object)
-    // Bound: each turn opens or closes a pair.
+    let word = this.#open(oldWord, next as object)
+    // Bound: each turn opens or closes a container.
     for (;;) {
-      const pair = this.#pairs.at(-1) as Pair
-      if (pair.cursor < pair.end) {
-        const place = this.#places[pair.cursor] as number
-        this.#open(pair.before[place] as number, this.#waiting[pair.cursor++] as object)
+      const frame = this.#frames.at(-1)
+      if (frame === undefined) return word
+      if (frame.cursor < frame.end) {
+        const place = this.#places[frame.cursor] as number
+        const before = this.#before(frame, place)
+        word = this.#open(before, this.#waiting[frame.cursor++] as object)
+        if (word !== NO_WORD) this.#store(frame, place, word)
         continue
       }
-      const word = this.#close(pair)
-      const above = this.#pairs.at(-1)
-      if (above === undefined) return word
-      const place = this.#places[above.cursor - 1] as number
-      if (word !== above.before[place]) above.isChanged = true
-      above.words[place] = word
+      word = this.#close(frame)
+      const above = this.#frames.at(-1)
+      if (above !== undefined) this.#store(above, this.#places[above.cursor - 1] as number, word)
     }
   }
 
-  #close(pair: Pair): number {
-    this.#pairs.pop()
-    this.#waiting.length = pair.from
-    this.#places.length = pair.from
-    if (!pair.isChanged) return pair.word
-    const word = succeed(this.#ctx, pair, this.#preorder.segment)
+  /** The old word that the child at `place` is compared with. */
+  #before(frame: Frame, place: number): number {
+    const { pair } = frame
+    return (pair === undefined ? this.#m[frame.at + place] : pair.before[place]) as number
+  }
+
+  #store(frame: Frame, place: number, word: number): void {
+    if (word === this.#before(frame, place)) return
+    const count = frame.kind === OBJECT ? this.#shapeOf(frame.word).count : this.#lengthOf(frame)
+    const pair = (frame.pair ??= this.#differs(frame.word, frame.kind, frame.at, count))
+    pair.isChanged = true
+    pair.words[place] = word
+  }
+
+  #lengthOf(frame: Frame): number {
+    return this.#m[nodeOf(frame.word) + 3] as number
+  }
+
+  #shapeOf(word: number): Shape {
+    return this.#ctx.shapes.of(ownOf(this.#m, nodeOf(word)) >>> 5)
+  }
+
+  /** The pair of a container whose first `count` children stay. */
+  #differs(word: number, kind: number, at: Offset, count: number): Pair {
+    const pair = new Pair(word, kind)
+    for (let index = 0; index < count; index++) {
+      const before = this.#m[at + index] as number
+      pair.add(before, before, true)
+    }
+    return pair
+  }
+
+  #close(frame: Frame): number {
+    this.#frames.pop()
+    this.#waiting.length = frame.from
+    this.#places.length = frame.from
+    return this.#succeed(frame.word, frame.pair)
+  }
+
+  #succeed(word: number, pair: Pair | undefined): number {
+    if (pair === undefined || !pair.isChanged) return word
+    const made = succeed(this.#ctx, pair, this.#preorder.segment)
     this.#preorder.close()
-    return word
+    return made
   }
 
   /** Whether the value is a container of the same sort as the old word's. */
@@ -133,69 +191,113 @@ class Comparison {
     return this.#ctx.memory.words.doubles[(node + 2) >> 1] === value
   }
 
-  #open(word: number, value: object): void {
+  /** The word of a container none of whose children has to wait, else `NO_WORD` and a frame. */
+  #open(word: number, value: object): number {
     const node = nodeOf(word)
     const kind = kindOf(this.#m, node)
-    const pair = new Pair(word, kind, this.#waiting.length)
-    if (kind === ARRAY || kind === LIST) this.#openArray(pair, node, value as readonly unknown[])
-    else if (kind === OBJECT) this.#openObject(pair, node, ownKeysOnly(value, this.#clean))
-    else this.#openTable(pair, node, ownKeysOnly(value, this.#clean))
+    const from = this.#waiting.length
+    let pair: Pair | undefined
+    let at = node + 3
+    if (kind === OBJECT) {
+      pair = this.#openObject(word, ownKeysOnly(value, this.#clean))
+    } else if (kind === ARRAY) {
+      at = node + 4
+      pair = this.#openArray(word, value as readonly unknown[])
+    } else if (kind === LIST) {
+      pair = this.#openList(word, value as readonly unknown[])
+    } else {
+      pair = this.#openTable(word, ownKeysOnly(value, this.#clean))
+    }
     this.#at = undefined
-    pair.end = this.#waiting.length
-    this.#pairs.push(pair)
+    const end = this.#waiting.length
+    if (end === from) return this.#succeed(word, pair)
+    const frame = new Frame(word, kind, at, from)
+    frame.pair = pair
+    frame.end = end
+    this.#frames.push(frame)
+    return NO_WORD
   }
 
-  #openArray(pair: Pair, node: Offset, value: readonly unknown[]): void {
+  #openArray(word: number, value: readonly unknown[]): Pair | undefined {
     const m = this.#m
+    const node = nodeOf(word)
     const { length } = value
     const before = m[node + 3] as number
-    let olds: Int32Array | undefined
-    if (pair.kind === LIST) {
-      olds = new Int32Array(before)
-      vectorWords(m, vectorOfList(m, node), olds, 0)
-    }
+    let pair: Pair | undefined
     for (let index = 0; index < length; index++) {
-      let word = NO_WORD
-      if (index < before) word = (olds === undefined ? m[node + 4 + index] : olds[index]) as number
+      const child = value[index]
+      const old = index < before ? (m[node + 4 + index] as number) : NO_WORD
+      if (pair === undefined && this.#stays(old, child, index)) continue
+      pair ??= this.#differs(word, ARRAY, node + 4, index)
       this.#at = index
-      this.#child(pair, index, word, value[index])
+      this.#child(pair, index, old, child)
     }
-    if (length !== before) pair.isChanged = true
+    if (pair === undefined && length !== before) pair = this.#differs(word, ARRAY, node + 4, length)
+    if (pair !== undefined) pair.isChanged = true
+    return pair
   }
 
-  #openObject(pair: Pair, node: Offset, value: Record<string, unknown>): void {
+  #openList(word: number, value: readonly unknown[]): Pair {
+    const pair = new Pair(word, LIST)
+    const vector = vectorOfList(this.#m, nodeOf(word))
+    const olds = new Int32Array(vector.length)
+    vectorWords(this.#m, vector, olds, 0)
+    for (let index = 0; index < value.length; index++) {
+      this.#at = index
+      this.#child(
+        pair,
+        index,
+        index < olds.length ? (olds[index] as number) : NO_WORD,
+        value[index],
+      )
+    }
+    if (value.length !== olds.length) pair.isChanged = true
+    return pair
+  }
+
+  #openObject(word: number, value: Record<string, unknown>): Pair | undefined {
     const m = this.#m
-    const shape: Shape = this.#ctx.shapes.of(ownOf(m, node) >>> 5)
+    const at = nodeOf(word) + 3
+    const shape = this.#shapeOf(word)
     const { keys, count } = shape
+    let pair: Pair | undefined
     let index = 0
     for (const key in value) {
-      let slot = index
-      if (pair.keys !== undefined || keys[index] !== key) {
-        pair.keys ??= keys.slice(0, index)
-        pair.keys.push(key)
-        slot = shape.slotOf(key)
+      const child = value[key]
+      const same = pair?.keys === undefined && keys[index] === key
+      if (pair === undefined) {
+        if (same && this.#stays(m[at + index] as number, child, index)) {
+          index++
+          continue
+        }
+        pair = this.#differs(word, OBJECT, at, index)
       }
-      const word = slot < 0 ? NO_WORD : (m[node + 3 + slot] as number)
+      if (!same) (pair.keys ??= keys.slice(0, index)).push(key)
+      const slot = same ? index : shape.slotOf(key)
       this.#at = key
-      this.#child(pair, index, word, value[key])
+      this.#child(pair, index, slot < 0 ? NO_WORD : (m[at + slot] as number), child)
       index++
     }
+    if (pair === undefined && index !== count) pair = this.#differs(word, OBJECT, at, index)
+    if (pair === undefined) return undefined
     if (pair.keys === undefined && index !== count) pair.keys = keys.slice(0, index)
-    if (pair.keys !== undefined) pair.isChanged = true
+    pair.isChanged = true
+    return pair
   }
 
-  #openTable(pair: Pair, node: Offset, value: Record<string, unknown>): void {
+  #openTable(word: number, value: Record<string, unknown>): Pair {
     const m = this.#m
+    const node = nodeOf(word)
     const { text } = this.#ctx
+    const pair = new Pair(word, TABLE)
     const keys: string[] = (pair.keys = [])
     let found = 0
     let last = -1
-    let index = 0
     for (const key in value) {
       const entry = tableEntry(m, text, node, key)
       this.#at = key
-      this.#child(pair, index++, entry === 0 ? NO_WORD : entryValue(m, entry), value[key])
       keys.push(key)
+      this.#child(pair, keys.length - 1, entry === 0 ? NO_WORD : entryValue(m, entry), value[key])
       if (entry !== 0) found++
       if (isInteger(key)) continue
       const order = entry === 0 ? Infinity : entryOrder(m, entry)
@@ -203,45 +305,40 @@ class Comparison {
       last = order
     }
     pair.removed = tableSize(m, node) - found
-    if (pair.isReordered || pair.removed > 0 || index !== found) pair.isChanged = true
+    if (pair.isReordered || pair.removed > 0 || keys.length !== found) pair.isChanged = true
     text.trim()
+    return pair
   }
 
-  /** Compares the child at `index` with the old word, or `NO_WORD` where there is none. */
+  /** Whether the old word stays for the value, as itself or, of a container, as its successor. */
+  #stays(word: number, value: unknown, index: number): boolean {
+    if (typeof value === 'string') return this.#ctx.text.wordEquals(word, value)
+    if (typeof value !== 'object' || value === null) return this.#sameScalar(word, value)
+    if (!this.#comparable(word, value)) return false
+    this.#waiting.push(value)
+    this.#places.push(index)
+    return true
+  }
+
+  /** Adds a child that was compared with the old word, or `NO_WORD` where there is none. */
   #child(pair: Pair, index: number, word: number, value: unknown): void {
-    pair.before.push(word)
-    if (word !== NO_WORD) {
-      const isContainer = typeof value === 'object' && value !== null
-      if (isContainer ? this.#comparable(word, value) : this.#sameScalar(word, value)) {
-        if (isContainer) {
-          this.#waiting.push(value)
-          this.#places.push(index)
-        }
-        pair.words.push(word)
-        pair.stays.push(true)
-        return
-      }
+    if (word !== NO_WORD && this.#stays(word, value, index)) {
+      pair.add(word, word, true)
+      return
     }
     pair.isChanged = true
-    pair.words.push(this.#ctx.encoder.encodeNext(value))
-    pair.stays.push(false)
+    pair.add(this.#ctx.encoder.encodeNext(value), word, false)
   }
 
   /** Where the walk is. */
   path(): (string | number)[] {
     const path: (string | number)[] = []
-    for (const pair of this.#pairs) {
-      const place = this.#places[pair.cursor - 1] as number
-      path.push(this.#keyOf(pair, place))
+    for (const frame of this.#frames) {
+      const place = this.#places[frame.cursor - 1] as number
+      const keys = frame.pair?.keys ?? (frame.kind === OBJECT && this.#shapeOf(frame.word).keys)
+      path.push(keys === false ? place : (keys[place] as string))
     }
     if (this.#at !== undefined) path.push(this.#at)
     return path
-  }
-
-  #keyOf(pair: Pair, place: number): string | number {
-    if (pair.keys !== undefined) return pair.keys[place] as string
-    if (pair.kind !== OBJECT) return place
-    const shape = this.#ctx.shapes.of(ownOf(this.#m, nodeOf(pair.word)) >>> 5)
-    return shape.keys[place] as string
   }
 }

@@ -41,17 +41,17 @@ export class Pair {
   isReordered = false
   /** How many keys of a dictionary are gone. */
   removed = 0
-  /** Its children among those that wait to be compared. */
-  readonly from: number
-  cursor: number
-  end: number
 
-  constructor(word: number, kind: number, from: number) {
+  constructor(word: number, kind: number) {
     this.word = word
     this.kind = kind
-    this.from = from
-    this.cursor = from
-    this.end = from
+  }
+
+  /** The next child of the new container. */
+  add(word: number, before: number, stays: boolean): void {
+    this.words.push(word)
+    this.before.push(before)
+    this.stays.push(stays)
   }
 }
 

@@ -8,22 +8,20 @@ import { javaScriptOrder } from '../../../src/values/order.ts'
 import { Preorder } from '../../../src/values/preorder.ts'
 import { Pair, succeed } from '../../../src/values/succeed.ts'
 import { DELETE, tableApply, tableOf } from '../../../src/values/table.ts'
+import { NO_WORD } from '../../../src/values/word.ts'
 import { makeMemory, makeThread } from './heap.ts'
 import { Oracle } from './oracle.ts'
 import { plainDecode } from './plain-decode.ts'
 
 /** The successor of an old array: one element more. The old one's elements all stay. */
 function append(ctx: Codec, word: number, preorder: Preorder): number {
-  const pair = new Pair(word, kindOf(ctx.memory.m, nodeOf(word)), 0)
+  const pair = new Pair(word, kindOf(ctx.memory.m, nodeOf(word)))
   const size = sizeOfContainer(ctx, word)
   for (let index = 0; index < size; index++) {
     const child = find(ctx, word, index)
-    pair.words.push(child)
-    pair.before.push(child)
-    pair.stays.push(true)
+    pair.add(child, child, true)
   }
-  pair.words.push(ctx.encoder.encodeNext('appended'))
-  pair.stays.push(false)
+  pair.add(ctx.encoder.encodeNext('appended'), NO_WORD, false)
   const made = succeed(ctx, pair, preorder.segment)
   preorder.close()
   return made
