@@ -132,6 +132,12 @@ export class Heap implements Disposable {
     this.close()
   }
 
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const { capacity } = this.#attachment.memory.layout
+    const state = this.#closed ? 'closed' : `stores: ${this.#cells().length}`
+    return `Heap { maxBytes: ${capacity * 4}, ${state} }`
+  }
+
   #cells(): RootCell[] {
     const { memory } = this.#attachment
     const cells: RootCell[] = []
