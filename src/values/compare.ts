@@ -74,9 +74,11 @@ class Comparison {
   readonly #clean = prototypeIsClean()
   readonly #preorder: Preorder
   readonly #frames: Frame[] = []
+  #depth = 0
   /** Containers that wait to be compared, and their index within their container. */
   readonly #waiting: object[] = []
   readonly #places: number[] = []
+  #waits = 0
   /** Key or index of the child in hand, for the path of an error. */
   #at: string | number | undefined = undefined
 
@@ -98,9 +100,8 @@ class Comparison {
     }
     let word = this.#open(oldWord, next as object)
     // Bound: each turn opens or closes a container.
-    for (;;) {
-      const frame = this.#frames.at(-1)
-      if (frame === undefined) return word
+    while (this.#depth > 0) {
+      const frame = this.#frames[this.#depth - 1] as Frame
       if (frame.cursor < frame.end) {
         const place = this.#places[frame.cursor] as number
         const before = this.#before(frame, place)
@@ -109,9 +110,11 @@ class Comparison {
         continue
       }
       word = this.#close(frame)
-      const above = this.#frames.at(-1)
-      if (above !== undefined) this.#store(above, this.#places[above.cursor - 1] as number, word)
+      if (this.#depth === 0) return word
+      const above = this.#frames[this.#depth - 1] as Frame
+      this.#store(above, this.#places[above.cursor - 1] as number, word)
     }
+    return word
   }
 
   /** The old word that the child at `place` is compared with. */
@@ -147,9 +150,8 @@ class Comparison {
   }
 
   #close(frame: Frame): number {
-    this.#frames.pop()
-    this.#waiting.length = frame.from
-    this.#places.length = frame.from
+    this.#depth--
+    this.#waits = frame.from
     return this.#succeed(frame.word, frame.pair)
   }
 
@@ -195,7 +197,7 @@ class Comparison {
   #open(word: number, value: object): number {
     const node = nodeOf(word)
     const kind = kindOf(this.#m, node)
-    const from = this.#waiting.length
+    const from = this.#waits
     let pair: Pair | undefined
     let at = node + 3
     if (kind === OBJECT) {
@@ -209,12 +211,12 @@ class Comparison {
       pair = this.#openTable(word, ownKeysOnly(value, this.#clean))
     }
     this.#at = undefined
-    const end = this.#waiting.length
+    const end = this.#waits
     if (end === from) return this.#succeed(word, pair)
     const frame = new Frame(word, kind, at, from)
     frame.pair = pair
     frame.end = end
-    this.#frames.push(frame)
+    this.#frames[this.#depth++] = frame
     return NO_WORD
   }
 
@@ -315,8 +317,8 @@ class Comparison {
     if (typeof value === 'string') return this.#ctx.text.wordEquals(word, value)
     if (typeof value !== 'object' || value === null) return this.#sameScalar(word, value)
     if (!this.#comparable(word, value)) return false
-    this.#waiting.push(value)
-    this.#places.push(index)
+    this.#waiting[this.#waits] = value
+    this.#places[this.#waits++] = index
     return true
   }
 
@@ -333,7 +335,8 @@ class Comparison {
   /** Where the walk is. */
   path(): (string | number)[] {
     const path: (string | number)[] = []
-    for (const frame of this.#frames) {
+    for (let depth = 0; depth < this.#depth; depth++) {
+      const frame = this.#frames[depth] as Frame
       const place = this.#places[frame.cursor - 1] as number
       const keys = frame.pair?.keys ?? (frame.kind === OBJECT && this.#shapeOf(frame.word).keys)
       path.push(keys === false ? place : (keys[place] as string))
