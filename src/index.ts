@@ -19,4 +19,4 @@ export type {
   SubscribeOptions,
 } from './store/subscribe.ts'
 export type { Commit, WriteOptions } from './store/writer.ts'
-export type { Draft, Immutable, Key } from './values/immutable.ts'
+export type { Draft, DraftFields, Immutable, ImmutableFields, Key } from './values/immutable.ts'

@@ -1,0 +1,45 @@
+/** The types of what a store hands out and of what a recipe edits. */
+
+export type Primitive = string | number | bigint | boolean | null | undefined
+/** One step of a path: a property, an index, or a Map's key. */
+export type Key = string | number | bigint | boolean | null | undefined
+type Opaque = Date | ArrayBuffer | ArrayBufferView
+
+/* Arrays are written as array types, not mapped: the compiler defers their elements, so that types
+ * which contain themselves (any JSON) can be used. */
+
+/** A value as it is read: nothing of it can be changed. */
+export type Immutable<T> = T extends Primitive | ArrayBuffer | ArrayBufferView
+  ? T
+  : T extends Date
+    ? Omit<Date, `set${string}`>
+    : T extends ReadonlyMap<infer K, infer V>
+      ? ReadonlyMap<K, Immutable<V>>
+      : T extends ReadonlySet<infer V>
+        ? ReadonlySet<V>
+        : T extends (...args: never[]) => unknown
+          ? never
+          : T extends readonly (infer E)[]
+            ? number extends T['length']
+              ? readonly Immutable<E>[]
+              : ImmutableFields<T>
+            : T extends object
+              ? ImmutableFields<T>
+              : T
+export type ImmutableFields<T> = { readonly [K in keyof T]: Immutable<T[K]> }
+
+/** A value as a recipe edits it. */
+export type Draft<T> = T extends Primitive | Opaque
+  ? T
+  : T extends ReadonlyMap<infer K, infer V>
+    ? Map<K, Draft<V>>
+    : T extends ReadonlySet<infer V>
+      ? Set<V>
+      : T extends readonly (infer E)[]
+        ? number extends T['length']
+          ? Draft<E>[]
+          : DraftFields<T>
+        : T extends object
+          ? DraftFields<T>
+          : T
+export type DraftFields<T> = { -readonly [K in keyof T]: Draft<T[K]> }
