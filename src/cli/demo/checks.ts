@@ -1,0 +1,47 @@
+/** The zeros of the summary, counted at the end, when nobody writes any more. */
+
+import { RootswapError } from '../../errors.ts'
+import type { Store } from '../../store/store.ts'
+import type { DemoDocument, Writer } from './document.ts'
+
+/**
+ * Updates that returned and that the document does not have: each writer counted its own commits,
+ * and each update counted itself in the version that it published.
+ */
+export function countLostUpdates(
+  store: Store<DemoDocument>,
+  commits: Readonly<Record<Writer, number>>,
+): number {
+  const published = store.get('commits') as Readonly<Record<string, number>>
+  return Object.entries(commits).reduce(
+    (lost, [writer, count]) => lost + Math.abs(count - (published[writer] ?? 0)),
+    0,
+  )
+}
+
+export interface HeapCheck {
+  readonly leakedBlocks: number
+  /** Damage of other kinds, in words; empty in a sound heap. */
+  readonly damages: readonly string[]
+  readonly liveBytes: number
+}
+
+/**
+ * `verify()` walks everything that is reachable and everything that is free, and names each block
+ * that is neither. That alone would pass a heap that never lets a replaced version go, so versions
+ * that are still there, though nobody can read them any more, count as leaked too.
+ */
+export function checkHeap(store: Store<DemoDocument>): HeapCheck {
+  try {
+    store.synchronizeSync()
+    const { liveBytes, versions, zombies } = store.verify()
+    const stores = store.heap.stores().length
+    return { leakedBlocks: versions - stores + zombies, damages: [], liveBytes }
+  } catch (error) {
+    if (!(error instanceof RootswapError) || error.code !== 'ERR_CORRUPT_HEAP') throw error
+    const all = error.fields['damages'] as string[]
+    const others = all.filter((damage) => !damage.startsWith('leaked block'))
+    const { liveBytes } = store.stats()
+    return { leakedBlocks: all.length - others.length, damages: others, liveBytes }
+  }
+}

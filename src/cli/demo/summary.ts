@@ -1,0 +1,104 @@
+/** What a run found out: the object that `--json` prints. */
+
+import { percentile } from './clock.ts'
+import type { PathSample } from './document.ts'
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p99: number
+}
+
+export interface Summary {
+  /** The mean of all workers that read. */
+  readonly readsPerSecond: number
+  /** Of each worker while it was at work; the killed one's and its successor's are there too. */
+  readonly readsPerSecondByWorker: readonly number[]
+  /** Reads that were checked for being of one version. That is every read. */
+  readonly checks: number
+  readonly publishes: number
+  readonly publishesPerSecond: number
+  /** Publishes that another writer overtook, and that were made again. */
+  readonly conflicts: number
+  /** From the call of an update to the last worker having read it. */
+  readonly propagationMicros: Percentiles
+  readonly gracePeriodMicros: Percentiles
+  /** Resident memory of the whole process with all workers reading. */
+  readonly memoryBytes: number
+  /** What a private copy in each worker would add: one was measured. */
+  readonly privateCopiesBytes: number
+  /** Live bytes of the one copy. */
+  readonly storeBytes: number
+  readonly dataBytes: number
+  readonly tornReads: number
+  readonly lostUpdates: number
+  readonly leakedBlocks: number
+  readonly reloadsApplied: number
+  readonly reloadsRejected: number
+  readonly workersKilled: number
+  readonly workers: number
+  readonly seconds: number
+  /** Why the run failed; empty when every zero is zero and everything was done. */
+  readonly problems: readonly string[]
+}
+
+export interface DemoSubject {
+  readonly title: string
+  readonly bytes: number
+  readonly privateCopyBytes: number
+  readonly sample: PathSample
+}
+
+export function percentiles(samples: readonly number[]): Percentiles {
+  return { p50: tenths(percentile(samples, 0.5)), p99: tenths(percentile(samples, 0.99)) }
+}
+
+const tenths = (value: number): number => Math.round(value * 10) / 10
+
+/** The summary as a person reads it. */
+export function describe(summary: Summary): string[] {
+  const { propagationMicros, gracePeriodMicros } = summary
+  const lines: [string, string][] = [
+    ['reads', `${count(summary.readsPerSecond)} /s per worker, ${summary.workers} workers`],
+    ['publishes', publishes(summary)],
+    ['publish to last worker', times(propagationMicros)],
+    ['grace period', times(gracePeriodMicros)],
+    ['memory of the process', `${megabytes(summary.memoryBytes)} with one shared copy`],
+    ['private copies instead', privateCopies(summary)],
+    ['torn reads', `${summary.tornReads} in ${count(summary.checks)} checks`],
+    ['lost updates', `${summary.lostUpdates} of ${count(summary.publishes)}`],
+    ['leaked blocks', `${summary.leakedBlocks}`],
+    [
+      'configuration',
+      `${summary.reloadsApplied} changes applied, ${summary.reloadsRejected} rejected`,
+    ],
+    ['workers killed', `${summary.workersKilled}, in the middle of a read`],
+  ]
+  return lines.map(([name, text]) => `  ${name.padEnd(23)} ${text}`)
+}
+
+function publishes({ publishes: all, publishesPerSecond, conflicts }: Summary): string {
+  return `${count(all)}, ${count(publishesPerSecond)} /s, ${count(conflicts)} conflicts`
+}
+
+function privateCopies({ privateCopiesBytes, workers, storeBytes }: Summary): string {
+  const each = megabytes(privateCopiesBytes / workers)
+  return `+ ${megabytes(privateCopiesBytes)} (${workers} × ${each}); the shared one has ${megabytes(storeBytes)}`
+}
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`
+}
+
+function times({ p50, p99 }: Percentiles): string {
+  return `p50 ${duration(p50)}, p99 ${duration(p99)}`
+}
+
+export function duration(microseconds: number): string {
+  if (microseconds < 1000) return `${microseconds.toFixed(1)} µs`
+  if (microseconds < 1e6) return `${(microseconds / 1000).toFixed(2)} ms`
+  return `${(microseconds / 1e6).toFixed(2)} s`
+}
