@@ -32,15 +32,34 @@ export class ArrayPlace extends Place implements DraftElements {
     this.proxy = new Proxy([], this)
   }
 
-  *touchedValues(): Iterable<readonly [Key, unknown]> {
-    const { origins, items } = this
-    if (origins === undefined) {
-      if (this.touched !== undefined) yield* this.touched
-      return
-    }
+  touchedValues(): Iterable<readonly [Key, unknown]> {
+    const { origins, items, touched } = this
+    if (origins === undefined) return touched ?? []
+    const values: [Key, unknown][] = []
     for (let index = 0; index < origins.length; index++) {
-      if ((origins[index] as number) < 0) yield [index, items[index]]
+      if ((origins[index] as number) < 0) values.push([index, items[index]])
     }
+    return values
+  }
+
+  get childrenAt(): Offset {
+    return this.node + 4
+  }
+
+  get childCount(): number {
+    return this.baseLength
+  }
+
+  slotOf(key: Key): number {
+    return key as number
+  }
+
+  onlyTouch(): Key | undefined {
+    const { touched, baseLength } = this
+    if (touched?.size !== 1 || this.origins !== undefined || !this.isFlat) return undefined
+    if (this.length !== baseLength || this.kept !== baseLength) return undefined
+    const [index] = touched.keys()
+    return index
   }
 
   get isFlat(): boolean {

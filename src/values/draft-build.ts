@@ -13,17 +13,18 @@
  * nothing is included.
  */
 
-import { isReference, kindOf, nodeOf, OBJECT } from '../memory/kinds.ts'
+import { isReference, nodeOf } from '../memory/kinds.ts'
 import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import type { ArrayPlace } from './draft-array.ts'
 import { settle, type Touch, UNTOUCHED } from './draft-claims.ts'
 import { Entries } from './draft-entries.ts'
-import { arrayOf, copyWith, objectOf, shapeOf } from './draft-nodes.ts'
+import { arrayOf, copyWith, objectOf } from './draft-nodes.ts'
 import { ObjectPlace } from './draft-object.ts'
 import { type Holder, type Key, pathOf, Place, REMOVED } from './draft-place.ts'
 import { Mixed, type Plan } from './draft-plan.ts'
 import { listApply } from './list.ts'
+import type { Shape } from './shapes.ts'
 import { DELETE, tableApply } from './table.ts'
 import { UNDEFINED } from './word.ts'
 
@@ -108,8 +109,8 @@ export class Builder {
 
   #object(place: ObjectPlace): number {
     const { node } = place
-    if (kindOf(this.#m, node) !== OBJECT) return this.#table(place)
-    const { keys } = shapeOf(this.#codec, node)
+    if (!place.isFlat) return this.#table(place)
+    const { keys } = place.shape as Shape
     const touches: Touch[] = []
     const freed: Key[] = []
     let changed = false
@@ -129,10 +130,10 @@ export class Builder {
     const dropped = settle(touches, freed, this.#include)
     this.#entries.collected.replaced(
       node,
-      slotsOf(dropped, (key) => place.slotOf(key as string)),
+      slotsOf(dropped, (key) => place.slotOf(key)),
     )
     if (sameKeys) {
-      const edits = touches.map(({ key, word }) => ({ slot: place.slotOf(key as string), word }))
+      const edits = touches.map(({ key, word }) => ({ slot: place.slotOf(key), word }))
       return copyWith(this.#codec, place.word, edits)
     }
     return this.#restructured(place, order, touches)

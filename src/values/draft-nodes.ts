@@ -83,25 +83,39 @@ export function childrenOf(codec: Codec, node: Offset): { at: Offset; count: num
 
 /** The word of a copy of a flat object or array, with other words in some slots. */
 export function copyWith(codec: Codec, word: number, edits: readonly Edit[]): number {
+  const { m } = codec.memory
   const node = nodeOf(word)
-  const { memory, allocator, encoder } = codec
-  const { m } = memory
   const { at, count } = childrenOf(codec, node)
-  const head = at - node
-  const copy = allocator.allocate(head + count)
-  if (count > COPY_MIN) m.copyWithin(copy + 3, node + 3, at + count)
-  else
-    for (let index = 3; index < head + count; index++) m[copy + index] = m[node + index] as number
-  let values = 0
-  for (const edit of edits) {
-    values += 2 ** weightOf(m, edit.word) - 2 ** weightOf(m, m[at + edit.slot] as number)
-    m[copy + head + edit.slot] = edit.word
-  }
-  const own = ownOf(m, node)
-  const weight = own & 31
-  stamp(m, copy, kindOf(m, node), values > 0 ? own - weight + heavier(weight, values) : own)
-  m[copy + 2] = encoder.births
+  const copy = copyFlat(codec, node, at + count - node)
+  for (const edit of edits) setChild(m, copy, at - node + edit.slot, edit.word)
   return referenceTo(copy, word & 7)
+}
+
+/** A copy of the first `size` words of a flat object's or array's node. */
+export function copyFlat(
+  { memory, allocator, encoder }: Codec,
+  node: Offset,
+  size: number,
+): Offset {
+  const { m } = memory
+  const copy = allocator.allocate(size)
+  if (size > COPY_MIN) m.copyWithin(copy + 3, node + 3, node + size)
+  else for (let at = 3; at < size; at++) m[copy + at] = m[node + at] as number
+  stamp(m, copy, kindOf(m, node), ownOf(m, node))
+  m[copy + 2] = encoder.births
+  return copy
+}
+
+/** Another word in a private copy, at so many words from its beginning; the copy's offset as the
+ *  untagged part of a reference. */
+export function setChild(m: Int32Array, copy: Offset, at: number, word: number): number {
+  const values = 2 ** weightOf(m, word) - 2 ** weightOf(m, m[copy + at] as number)
+  m[copy + at] = word
+  if (values > 0) {
+    const own = ownOf(m, copy)
+    stamp(m, copy, kindOf(m, copy), own - (own & 31) + heavier(own & 31, values))
+  }
+  return referenceTo(copy, 0)
 }
 
 /** A weight never falls in a path copy: that would take a look at every child. */

@@ -13,9 +13,12 @@ import { shapeOf } from './draft-nodes.ts'
 import { ABSENT, type DraftScope, type Key, PLACE, Place, REMOVED } from './draft-place.ts'
 import { find, keysOf, MISSING } from './lookup.ts'
 import { javaScriptOrder } from './order.ts'
+import type { Shape } from './shapes.ts'
 
 export class ObjectPlace extends Place {
   readonly node: Offset
+  /** Of a flat object. */
+  readonly shape: Shape | undefined
   touched: Map<string, unknown> | undefined = undefined
   moved: Set<string> | undefined = undefined
   /** Keys were added or removed. */
@@ -24,11 +27,21 @@ export class ObjectPlace extends Place {
   constructor(scope: DraftScope, parent: Place | undefined, key: Key, word: number) {
     super(scope, parent, key, word)
     this.node = nodeOf(word)
+    const isFlat = kindOf(scope.codec.memory.m, this.node) === OBJECT
+    this.shape = isFlat ? shapeOf(scope.codec, this.node) : undefined
     this.proxy = new Proxy(this, this)
   }
 
   get isFlat(): boolean {
-    return kindOf(this.scope.codec.memory.m, this.node) === OBJECT
+    return this.shape !== undefined
+  }
+
+  get childrenAt(): Offset {
+    return this.node + 3
+  }
+
+  get childCount(): number {
+    return this.shape === undefined ? 0 : this.shape.count
   }
 
   touchedValues(): Iterable<readonly [Key, unknown]> {
@@ -39,14 +52,23 @@ export class ObjectPlace extends Place {
     return this.touched?.get(key as string)
   }
 
-  /** The word of a key in the old version, or `MISSING`. */
-  wordAt(key: string): number {
-    return find(this.scope.codec, this.word, key)
+  onlyTouch(): Key | undefined {
+    const { touched } = this
+    if (touched?.size !== 1 || this.restructured || this.shape === undefined) return undefined
+    const [key] = touched.keys()
+    return key
   }
 
-  /** Of a flat object: where the key is among the old node's references, or -1. */
-  slotOf(key: string): number {
-    return shapeOf(this.scope.codec, this.node).slotOf(key)
+  /** The word of a key in the old version, or `MISSING`. */
+  wordAt(key: string): number {
+    const { scope, shape, word } = this
+    if (shape === undefined) return find(scope.codec, word, key)
+    const slot = shape.slotOf(key)
+    return slot < 0 ? MISSING : (scope.codec.memory.m[this.node + 3 + slot] as number)
+  }
+
+  slotOf(key: Key): number {
+    return this.shape === undefined ? -1 : this.shape.slotOf(key as string)
   }
 
   /** What stands at the key, as the recipe sees it, or `ABSENT`. */
@@ -115,7 +137,7 @@ export class ObjectPlace extends Place {
 
   /** Keys in JavaScript's order. */
   keys(): readonly string[] {
-    const base = keysOf(this.scope.codec, this.word)
+    const base = this.shape?.keys ?? keysOf(this.scope.codec, this.word)
     const { touched, moved } = this
     if (!this.restructured || touched === undefined) return base
     const keys: string[] = []

@@ -10,6 +10,7 @@
 
 import { typeError } from '../errors.ts'
 import { isReference } from '../memory/kinds.ts'
+import type { Offset } from '../memory/words.ts'
 import type { Codec } from './codec.ts'
 import { sameScalar } from './draft-nodes.ts'
 import { isContainer, NULL } from './word.ts'
@@ -89,6 +90,18 @@ export abstract class Place implements Holder, ProxyHandler<object> {
 
   /** What the recipe put or looked at, under the key of the old node; undefined if nothing. */
   abstract rawOf(key: Key): unknown
+
+  /** Its old node. */
+  abstract readonly node: Offset
+  /** Of a flat place: first word and number of the node's references. */
+  abstract readonly childrenAt: Offset
+  abstract readonly childCount: number
+
+  /** Of a flat place: where a key is among the node's references, or -1. */
+  abstract slotOf(key: Key): number
+
+  /** The one key that was touched, if the place is flat and has the keys that its node has. */
+  abstract onlyTouch(): Key | undefined
 
   /** What the recipe put here or looked at, by the keys of now. */
   abstract touchedValues(): Iterable<readonly [Key, unknown]>

@@ -16,11 +16,13 @@ import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import { ArrayPlace } from './draft-array.ts'
 import { Builder } from './draft-build.ts'
+import { buildChain } from './draft-chain.ts'
 import { isArray, isObject } from './draft-nodes.ts'
 import { ObjectPlace } from './draft-object.ts'
 import { type DraftScope, type Key, Place, placeOf } from './draft-place.ts'
 import { Plan } from './draft-plan.ts'
 import { scalar } from './lookup.ts'
+import { NO_WORD } from './word.ts'
 
 export { currentOf, originalOf } from './draft-current.ts'
 
@@ -81,6 +83,10 @@ export class DraftSession implements DraftScope {
   }
 
   #build(raw: unknown, delta: Delta): number {
+    if (raw instanceof Place && raw === this.#rootPlace) {
+      const word = buildChain(this.codec, raw, delta)
+      if (word !== NO_WORD) return word
+    }
     return new Builder(this.codec, new Plan(this, raw), delta).build(raw)
   }
 
