@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { produce as immerProduce } from 'immer'
 import { expect, test } from 'vitest'
 import { produce, testCodec } from './heap.ts'
@@ -53,15 +53,15 @@ function checkChain(base: unknown, steps: readonly number[][][]): void {
 
 test('random recipes give what they give on a plain value, and exact deltas', () => {
   fc.assert(fc.property(documents, fc.array(recipes, { minLength: 1, maxLength: 4 }), checkChain), {
-    numRuns: Number(process.env['RUNS'] ?? 1500),
+    numRuns: Number(process.env['RUNS'] ?? 600),
     seed: Number(process.env['SEED'] ?? 1),
   })
   console.log(JSON.stringify(totals))
   expect(totals.changed).toBeGreaterThan(1000)
   expect(totals.freed).toBeGreaterThan(1000)
-  expect(totals.moved).toBeGreaterThan(500)
-  expect(totals.shared).toBeGreaterThan(1000)
-  expect(totals.immer).toBeGreaterThan(1000)
+  expect(totals.moved).toBeGreaterThan(200)
+  expect(totals.shared).toBeGreaterThan(400)
+  expect(totals.immer).toBeGreaterThan(400)
 })
 
 test('so they do on arrays and objects that are lists and dictionaries', () => {
@@ -77,7 +77,7 @@ test('so they do on arrays and objects that are lists and dictionaries', () => {
       )
       checkChain({ a: list, b: object, c: part }, steps)
     }),
-    { numRuns: Number(process.env['RUNS'] ?? 1500) / 30, seed: Number(process.env['SEED'] ?? 1) },
+    { numRuns: Number(process.env['RUNS'] ?? 600) / 30, seed: Number(process.env['SEED'] ?? 1) },
   )
 })
 

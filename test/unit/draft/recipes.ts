@@ -3,7 +3,7 @@
  * immer's and on a plain value.
  */
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 type Container = Record<string, unknown> | unknown[]
 

@@ -302,3 +302,35 @@ test('a recipe that throws has allocated nothing', () => {
   expect(plain(codec, word)).toEqual({ a: { b: [1, 2, 3] } })
   expect(new DraftSession(codec, word).finish(undefined, new Delta(codec.memory))).toBe(word)
 })
+
+test('what cannot be stored is named with its whole path', () => {
+  const recipes: [(draft: Any) => void, (string | number)[]][] = [
+    [(draft) => (draft.a.b[1] = { x: [Symbol('s')] }), ['a', 'b', 1, 'x', 0]],
+    [(draft) => (draft.a.f = () => 1), ['a', 'f']],
+    [(draft) => (draft.a.c = { with: draft.a.b, f: () => 1 }), ['a', 'c', 'f']],
+    [(draft) => draft.a.b.push(1, new WeakMap()), ['a', 'b', 3]],
+  ]
+  for (const [recipe, path] of recipes) {
+    expect(() => run({ a: { b: [1, 2] } }, (draft) => void recipe(draft))).toThrow(
+      expect.objectContaining({ code: 'ERR_UNSUPPORTED_VALUE', path }),
+    )
+  }
+})
+
+test('growing beyond one block makes lists and dictionaries', () => {
+  const list = Array.from({ length: 1024 }, (_, index) => ({ index }))
+  const object = Object.fromEntries(list.map((value, index) => [`key ${index}`, value]))
+  const expected = JSON.parse(JSON.stringify({ list, object })) as Any
+  const grow = (draft: Any): void => {
+    draft.list.unshift({ index: -1 })
+    draft.list[1].index = 'changed text'
+    draft.object[7] = draft.list.pop()
+    draft.list.push(draft.object['key 5'], 'the end')
+    draft.object['key 5'].index = 5.5
+    delete draft.object['key 6']
+    draft.object.last = 1
+    draft.object['key 6'] = 2
+  }
+  grow(expected)
+  expect(JSON.stringify(run({ list, object }, grow))).toBe(JSON.stringify(expected))
+})
