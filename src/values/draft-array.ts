@@ -10,7 +10,7 @@ import { ARRAY, kindOf, nodeOf } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import { ARRAY_METHODS, type DraftElements } from './draft-methods.ts'
 import { elementAt, lengthOf } from './draft-nodes.ts'
-import { type DraftScope, type Key, PLACE, Place } from './draft-place.ts'
+import { ArrayTarget, type DraftScope, type Key, PLACE, Place } from './draft-place.ts'
 import { symbolKey } from './draft-object.ts'
 import { isInteger } from './order.ts'
 
@@ -29,7 +29,7 @@ export class ArrayPlace extends Place implements DraftElements {
     this.baseLength = lengthOf(scope.codec.memory.m, this.node)
     this.length = this.baseLength
     this.kept = this.baseLength
-    this.proxy = new Proxy([], this)
+    this.proxy = new Proxy(new ArrayTarget(), this)
   }
 
   touchedValues(): Iterable<readonly [Key, unknown]> {

@@ -106,6 +106,11 @@ export abstract class Place implements Holder, ProxyHandler<object> {
   /** What the recipe put here or looked at, by the keys of now. */
   abstract touchedValues(): Iterable<readonly [Key, unknown]>
 
+  /** Called on the draft, since the place is its target. */
+  [INSPECT](): unknown {
+    return showDraft(this)
+  }
+
   /** Drafts of this session become their places; anything else stays. */
   unwrap(value: unknown): unknown {
     const place = placeOf(value)
@@ -164,7 +169,15 @@ export function placeOf(value: unknown): Place | undefined {
   return (value as { [PLACE]?: Place })[PLACE]
 }
 
-/** Node prints the target of a proxy; so the target knows how to show the draft. */
-export function inspectable<T extends object>(target: T, show: () => unknown): T {
-  return Object.defineProperty(target, INSPECT, { value: show, configurable: true })
+/** Node asks the target of a proxy how to print it, and calls that with the proxy. */
+function showDraft(draft: object): unknown {
+  if (placeOf(draft)?.scope.live !== true) return '[revoked draft]'
+  return Array.isArray(draft) ? Array.from(draft as unknown[]) : { ...draft }
+}
+
+/** The target of an array's draft: an array, so that `Array.isArray` says so. */
+export class ArrayTarget extends Array<unknown> {
+  [INSPECT](): unknown {
+    return showDraft(this)
+  }
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { currentOf, DraftSession, originalOf } from '../../../src/values/draft.ts'
 import { Delta } from '../../../src/versions/delta.ts'
@@ -274,6 +275,18 @@ describe('a draft refuses', () => {
       expect(use).toThrow(TypeError)
     }
   })
+})
+
+test('console.log shows what a draft is now', () => {
+  let leaked: Any
+  run({ a: { x: [1, { y: 2 }] }, b: 1 }, (draft) => {
+    leaked = draft
+    draft.a.x[1].y = 'changed'
+    expect(inspect(draft, { depth: 5, breakLength: Infinity, compact: 9 })).toBe(
+      "{ a: { x: [ 1, { y: 'changed' } ] }, b: 1 }",
+    )
+  })
+  expect(inspect(leaked)).toBe('[revoked draft]')
 })
 
 test('originalOf and currentOf are plain copies', () => {
