@@ -83,7 +83,7 @@ describe('replacing a value', () => {
           shared += oracle.shared
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     )
     console.log(`replace: ${freed} nodes freed, ${shared} counts above 1`)
     expect(freed).toBeGreaterThan(1000)
