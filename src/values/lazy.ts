@@ -3,8 +3,9 @@
  *
  * A heavy object gets an own accessor for each slot that is not a scalar, and data properties for
  * the rest. There is one getter function per slot index, whatever the shape, so that objects of a
- * shape share their hidden class; the slots are a private field stamped on the plain object by
- * returning it from a base constructor. Arrays have no accessors: when one is read, its light
+ * shape share their hidden class. The slots are behind a symbol, not in a private field stamped on
+ * the object: that is as fast where many shapes are lazy, and unlike it also works when the object
+ * is read through a Proxy, through `Object.create`, or through a copy of its descriptors. Arrays have no accessors: when one is read, its light
  * elements are decoded and its heavy ones become lazy objects in turn.
  *
  * **Invariants.** Memory is read only after the cell's source said that it is protected. What is
@@ -28,44 +29,30 @@ const defineGetter = (
   }
 ).__defineGetter__
 
-// A base constructor that returns an object makes it the `this` that fields are added to.
-// oxlint-disable-next-line typescript/no-extraneous-class
-class Returned {
-  constructor(object: object) {
-    return object
-  }
-}
+/** Under this key a lazy object has its slots: not enumerable, and opaque to whoever finds it. */
+const slotsKey = Symbol('rootswap.slots')
 
-/** Stamps plain objects with the slots that their getters read. */
-class Lazy extends Returned {
+class Slots {
   readonly #slots: readonly unknown[]
 
-  constructor(object: object, slots: readonly unknown[]) {
-    super(object)
+  constructor(slots: readonly unknown[]) {
     this.#slots = slots
   }
 
-  static stamp(object: object, slots: readonly unknown[]): object {
-    return new Lazy(object, slots)
+  cellAt(index: number): Cell {
+    return this.#slots[index] as Cell
   }
+}
 
-  static getter(index: number, filler: Filler): Getter {
-    return function get(this: object): unknown {
-      const slots = #slots in this ? this.#slots : Lazy.#inherited(this)
-      const cell = slots[index] as Cell
-      const { value } = cell
-      return value === undefined ? filler.valueOf(cell) : value
-    }
-  }
+interface Lazy {
+  readonly [slotsKey]: Slots
+}
 
-  /** An object made with `Object.create(lazy)` inherits the accessors. */
-  static #inherited(object: object): readonly unknown[] {
-    let holder: object | null = Object.getPrototypeOf(object) as object | null
-    while (holder !== null) {
-      if (#slots in holder) return (holder as Lazy).#slots
-      holder = Object.getPrototypeOf(holder) as object | null
-    }
-    throw new TypeError('This property is read through an object that it does not belong to')
+function makeGetter(index: number, filler: Filler): Getter {
+  return function get(this: object): unknown {
+    const cell = (this as Lazy)[slotsKey].cellAt(index)
+    const { value } = cell
+    return value === undefined ? filler.valueOf(cell) : value
   }
 }
 
@@ -185,7 +172,7 @@ export class Filler {
 
   #addGetter(index: number): Getter {
     const getters = this.#getters
-    while (getters.length <= index) getters.push(Lazy.getter(getters.length, this))
+    while (getters.length <= index) getters.push(makeGetter(getters.length, this))
     return getters[index] as Getter
   }
 
@@ -251,7 +238,7 @@ function valueOfSlot(slot: unknown): unknown {
 }
 
 function seal(object: Decoded, slots: readonly unknown[]): object {
-  Lazy.stamp(object, slots)
+  Object.defineProperty(object, slotsKey, { value: new Slots(slots) })
   Object.defineProperty(object, inspectCustom, inspectDescriptor)
   return Object.freeze(object)
 }

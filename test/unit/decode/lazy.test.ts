@@ -103,15 +103,27 @@ describe.each(Object.entries(models))('%s is as the private value', (named, mode
   })
 })
 
-test('Accessors are inherited like data properties, and immer makes drafts of lazy objects', () => {
+test('Lazy objects can be inherited from, proxied, drafted by immer, and copied', () => {
   const value = decoded(models['a heavy object']) as { small: { x: number }; list: unknown[] }
-  const child = Object.create(value) as typeof value
-  expect(child.small).toBe(value.small)
+  expect((Object.create(value) as typeof value).small).toBe(value.small)
+  expect(new Proxy(value, {}).small).toBe(value.small)
+  const copy = Object.create(null, Object.getOwnPropertyDescriptors(value)) as typeof value
+  expect(copy.small).toBe(value.small)
   const next = produce(value, (draft) => {
     draft.small.x = 2
   })
   expect(next.small.x).toBe(2)
   expect(next.list).toBe(value.list)
+})
+
+test('Nobody who walks all keys, hidden ones too, and freezes what is there does damage', () => {
+  const value = decoded(models['a heavy object']) as object
+  const stack: unknown[] = [value]
+  for (const key of Reflect.ownKeys(value)) {
+    if (typeof key === 'symbol') stack.push((value as Record<symbol, unknown>)[key])
+  }
+  for (let each = stack.pop(); each !== undefined; each = stack.pop()) Object.freeze(each)
+  assert.deepStrictEqual(value, models['a heavy object'])
 })
 
 test('Values nested 10,000 deep are decoded, advanced and decoded whole', () => {
