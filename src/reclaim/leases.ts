@@ -27,7 +27,9 @@ import type { Section } from './section.ts'
 /** Words of a lease chunk before its leases: header, count, link to the older chunk. */
 export const LEASE_CHUNK_HEAD = 3
 
+/** One lease word in use; `lease` is its value: record offset and flag. */
 interface Held {
+  readonly lease: number
   readonly at: Offset
   uses: number
 }
@@ -36,8 +38,9 @@ export class Leases {
   readonly #words: Words
   readonly #allocator: Allocator
   readonly #section: Section
-  /** By the lease word's value: record offset and flag. */
-  readonly #held = new Map<number, Held>()
+  /** Looked up from the newest. A Map would do, but its old tables keep its new
+   *  ones alive from collection to collection when keys come and go at every write. */
+  readonly #held: Held[] = []
   readonly #free: Offset[] = []
 
   constructor(words: Words, allocator: Allocator, section: Section) {
@@ -51,15 +54,15 @@ export class Leases {
   /** Leases the newest record of a cell and returns it. `flag` is 0 or `LEASE_SOFT`. */
   take(rootAt: Offset, flag: number): Offset {
     const found = this.#words.load(rootAt)
-    const known = this.#held.get(found | flag)
+    const known = this.#find(found | flag)
     if (known !== undefined) {
       known.uses++
       return found
     }
     const at = this.#word()
     const record = this.#store(rootAt, at, flag)
-    const same = this.#held.get(record | flag)
-    if (same === undefined) this.#held.set(record | flag, { at, uses: 1 })
+    const same = this.#find(record | flag)
+    if (same === undefined) this.#held.push({ lease: record | flag, at, uses: 1 })
     else {
       // The cell moved to a version that this thread holds already.
       same.uses++
@@ -71,9 +74,10 @@ export class Leases {
 
   /** Ends one use of a record that `take` returned. */
   release(record: Offset, flag: number): void {
-    const held = this.#held.get(record | flag)
+    const held = this.#find(record | flag)
     if (held === undefined || --held.uses > 0) return
-    this.#held.delete(record | flag)
+    const last = this.#held.pop() as Held
+    if (last !== held) this.#held[this.#held.lastIndexOf(held)] = last
     this.#words.store(held.at, 0)
     this.#free.push(held.at)
   }
@@ -81,8 +85,16 @@ export class Leases {
   /** Versions that user code holds: snapshots and reads, not caches. */
   count(): number {
     let count = 0
-    for (const word of this.#held.keys()) if ((word & LEASE_SOFT) === 0) count++
+    for (const { lease } of this.#held) if ((lease & LEASE_SOFT) === 0) count++
     return count
+  }
+
+  #find(lease: number): Held | undefined {
+    for (let index = this.#held.length - 1; index >= 0; index--) {
+      const held = this.#held[index] as Held
+      if (held.lease === lease) return held
+    }
+    return undefined
   }
 
   #store(rootAt: Offset, at: Offset, flag: number): Offset {

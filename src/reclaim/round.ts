@@ -71,6 +71,9 @@ export const PHASE_RUNNING = 2
 /** What a slice ended with. */
 export type SliceEnd = 'more' | 'waiting' | 'idle'
 
+/** Up to so many leases are searched one by one. */
+const FEW_LEASES = 32
+
 export interface RoundLimits {
   /** Entries and nodes that one slice may process. */
   readonly slice: number
@@ -88,7 +91,8 @@ export class Round {
   readonly #counts: Counts
   readonly #arrivals: Arrivals
   readonly #limits: RoundLimits
-  readonly #leased = new Set<number>()
+  /** Records that leases name, since the last scan. */
+  #leased: readonly number[] | ReadonlySet<number> = []
   #budget = 0
 
   constructor(memory: Memory, journal: Journal, spans: Spans, limits: RoundLimits) {
@@ -174,13 +178,19 @@ export class Round {
 
   #scan(): void {
     const { words, layout } = this.#memory
-    this.#leased.clear()
+    const leased: number[] = []
     const slots = slotsInUse(words)
     for (let slot = 0; slot < slots; slot++) {
       scanLeases(words, slotAt(layout, slot), this.#limits.chunkWords, (lease) => {
-        this.#leased.add(lease & ~LEASE_SOFT)
+        leased.push(lease & ~LEASE_SOFT)
       })
     }
+    this.#leased = leased.length > FEW_LEASES ? new Set(leased) : leased
+  }
+
+  #isLeased(record: Offset): boolean {
+    const leased = this.#leased
+    return leased instanceof Set ? leased.has(record) : (leased as number[]).includes(record)
   }
 
   #departAll(): boolean {
@@ -212,7 +222,7 @@ export class Round {
     const successor = m[version + RECORD_NEXT] as number
     const root = m[version + RECORD_ROOT] as number
     if (journal.get(cellAt + CELL_CURSOR) === 0) {
-      if (this.#leased.has(version)) {
+      if (this.#isLeased(version)) {
         // A lease is an implicit fork: the zombie owns one reference to the root.
         if (isReference(root)) this.#counts.increment(nodeOf(root))
         journal.set(version + RECORD_STATE, 1)
@@ -298,7 +308,7 @@ export class Round {
       const zombie = journal.get(link)
       if (zombie === 0) break
       if (this.#budget-- <= 0) return this.#stop()
-      if (this.#leased.has(zombie)) {
+      if (this.#isLeased(zombie)) {
         link = zombie + RECORD_NEXT
         continue
       }

@@ -30,10 +30,10 @@ export class Delta {
   }
 
   /** `node` has a successor that keeps (or replaces below) all its children but those whose
-   *  indexes, counted within its references, are in `dropped`. */
+   *  indexes, counted within its references, are in `dropped`; written down ascending. */
   replaced(node: Offset, dropped: readonly number[] = NO_DROPS): void {
     this.out.push(node, dropped.length)
-    for (const index of dropped) this.out.push(index)
+    for (const index of ascending(dropped)) this.out.push(index)
     this.retiredWords += wordsOfBlock(this.#memory, node)
   }
 
@@ -57,4 +57,13 @@ export class Delta {
   get isEmpty(): boolean {
     return this.out.length === 0 && this.inc.length === 0 && !this.dropRoot
   }
+}
+
+function ascending(indexes: readonly number[]): readonly number[] {
+  for (let index = 1; index < indexes.length; index++) {
+    if ((indexes[index] as number) < (indexes[index - 1] as number)) {
+      return indexes.toSorted((left, right) => left - right)
+    }
+  }
+  return indexes
 }
