@@ -2,11 +2,11 @@
 
 import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { collectGarbage } from '../src/cli/demo/memory.ts'
+import { collectGarbage, heapBytes } from '../src/cli/demo/memory.ts'
 
-collectGarbage()
-const idleBytes = process.memoryUsage.rss()
+await collectGarbage()
+const idleBytes = heapBytes()
 const copy: unknown = JSON.parse(readFileSync(workerData as string, 'utf8'))
-collectGarbage()
-const holdingBytes = process.memoryUsage.rss()
+await collectGarbage()
+const holdingBytes = heapBytes()
 parentPort?.postMessage({ idleBytes, holdingBytes, kind: typeof copy })

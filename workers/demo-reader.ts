@@ -3,10 +3,11 @@
  * with every read that what it sees is of one version.
  */
 
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import { type DemoDocument, follow, type Path, pick, TOTAL } from '../src/cli/demo/document.ts'
 import { ProgressRow } from '../src/cli/demo/progress.ts'
+import { collectGarbage, heapBytes } from '../src/cli/demo/memory.ts'
 import type { ReaderTask } from '../src/cli/demo/tasks.ts'
 import { type Immutable, openStore, type Store } from '../src/index.ts'
 
@@ -19,6 +20,8 @@ export default async function read(task: ReaderTask): Promise<void> {
   const row = ProgressRow.of(task.progress, task.row)
   const store = openStore<DemoDocument>('demo', { label: `reader ${task.row + 1}` })
   const reader = new Reader(store, task, row)
+  await collectGarbage()
+  const idleBytes = heapBytes()
   row.begin(threadId)
   while (!row.mustStop) {
     reader.readMany(READS_PER_TURN)
@@ -26,6 +29,9 @@ export default async function read(task: ReaderTask): Promise<void> {
     await setImmediate()
   }
   row.end()
+  await collectGarbage()
+  row.keep(heapBytes() - idleBytes)
+  while (!row.mayLeave) await setTimeout(2)
   store.close()
 }
 

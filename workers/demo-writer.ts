@@ -2,7 +2,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
-import { type DemoDocument, moveAmount, pick } from '../src/cli/demo/document.ts'
+import { type DemoDocument, moveAmount, sometimes } from '../src/cli/demo/document.ts'
 import { ProgressRow } from '../src/cli/demo/progress.ts'
 import type { WriterTask } from '../src/cli/demo/tasks.ts'
 import { openStore } from '../src/index.ts'
@@ -16,8 +16,7 @@ export default async function write(task: WriterTask): Promise<void> {
   row.begin(threadId)
   while (!row.mustStop) {
     for (let count = 0; count < UPDATES_PER_TURN; count++) {
-      const flag = pick(task.flags)
-      store.update((draft) => moveAmount(draft, 'worker', flag))
+      store.update((draft) => moveAmount(draft, 'worker', sometimes(task.flags)))
       row.addCommit()
     }
     await setTimeout(PAUSE_MS)

@@ -3,8 +3,16 @@
  * breaks a rule, is rejected, and the last good configuration stays.
  */
 
-import { type FSWatcher, watch } from 'node:fs'
-import { copyFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import {
+  copyFileSync,
+  type FSWatcher,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RootswapError } from '../../errors.ts'
@@ -27,25 +35,18 @@ export class ConfigFile {
   readonly #publish: (config: unknown) => void
   readonly #watcher: FSWatcher
   #quiet: NodeJS.Timeout | undefined
-  #reading: Promise<void> = Promise.resolve()
   /** The text that was read last, good or not. */
   #text: string
 
-  private constructor(folder: string, text: string, publish: (config: unknown) => void) {
-    this.#folder = folder
-    this.path = join(folder, 'app.json')
-    this.#text = text
-    this.#publish = publish
-    // The folder, not the file: an editor saves by putting a new file in the old one's place.
-    this.#watcher = watch(folder, () => this.#noticed())
-  }
-
   /** Copies the original aside and watches the copy. */
-  static async open(original: string, publish: (config: unknown) => void): Promise<ConfigFile> {
-    const folder = await mkdtemp(join(tmpdir(), 'rootswap-demo-'))
-    const path = join(folder, 'app.json')
-    await copyFile(original, path)
-    return new ConfigFile(folder, await readFile(path, 'utf8'), publish)
+  constructor(original: string, publish: (config: unknown) => void) {
+    this.#publish = publish
+    this.#folder = mkdtempSync(join(tmpdir(), 'rootswap-demo-'))
+    this.path = join(this.#folder, 'app.json')
+    copyFileSync(original, this.path)
+    this.#text = readFileSync(this.path, 'utf8')
+    // The folder, not the file: an editor saves by putting a new file in the old one's place.
+    this.#watcher = watch(this.#folder, () => this.#noticed())
   }
 
   get text(): string {
@@ -55,8 +56,8 @@ export class ConfigFile {
   /** Saves as an editor does, and waits until the watcher has dealt with it. */
   async save(text: string, signal: AbortSignal): Promise<void> {
     const draft = join(this.#folder, '.app.json.draft')
-    await writeFile(draft, text)
-    await rename(draft, this.path)
+    writeFileSync(draft, text)
+    renameSync(draft, this.path)
     let waitedMs = 0
     for (; this.#text !== text && waitedMs < NOTICED_WITHIN_MS; waitedMs += 2) {
       if (signal.aborted) return
@@ -70,22 +71,19 @@ export class ConfigFile {
     )
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#watcher.close()
     clearTimeout(this.#quiet)
-    await this.#reading
-    await rm(this.#folder, { recursive: true, force: true })
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
   #noticed(): void {
     clearTimeout(this.#quiet)
-    this.#quiet = setTimeout(() => {
-      this.#reading = this.#reading.then(() => this.#reload())
-    }, QUIET_MS)
+    this.#quiet = setTimeout(() => this.#reload(), QUIET_MS)
   }
 
-  async #reload(): Promise<void> {
-    const text = await readFile(this.path, 'utf8').catch(() => this.#text)
+  #reload(): void {
+    const text = readFileSync(this.path, 'utf8')
     if (text === this.#text) return
     const why = this.#apply(text)
     if (why === undefined) this.applied++

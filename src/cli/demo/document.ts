@@ -40,7 +40,7 @@ export function makeDocument(data: unknown, config: unknown): DemoDocument {
   }
 }
 
-/** The small update: moves an amount and turns one real boolean of the data around. */
+/** The small update: moves an amount, and turns a real boolean of the data around if told which. */
 export function moveAmount(draft: Draft<DemoDocument>, writer: Writer, flag?: Path): void {
   const amount = Math.floor(Math.random() * 200) - 100
   draft.early.balance -= amount
@@ -67,6 +67,11 @@ export function follow(data: unknown, path: Path): unknown {
     found = (found as Record<string, unknown>)[key as string]
   }
   return found
+}
+
+/** One update in eight changes something of the real data too. */
+export function sometimes(flags: readonly Path[]): Path | undefined {
+  return Math.random() < 1 / 8 ? pick(flags) : undefined
 }
 
 export function pick<T>(choices: readonly T[]): T | undefined {

@@ -1,7 +1,8 @@
 /** What memory costs: the whole process, and one private copy of the data in one worker. */
 
 import { once } from 'node:events'
-import { Session } from 'node:inspector'
+import { Session } from 'node:inspector/promises'
+import { getHeapStatistics } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { workerFile } from './files.ts'
 
@@ -11,16 +12,21 @@ interface PrivateCopyReport {
 }
 
 /** Collects the garbage of the calling thread, so that it is not taken for data. */
-export function collectGarbage(): void {
+export async function collectGarbage(): Promise<void> {
   const session = new Session()
   session.connect()
-  session.post('HeapProfiler.collectGarbage')
+  await session.post('HeapProfiler.collectGarbage')
   session.disconnect()
 }
 
+/** Live objects of the calling thread, after a collection. */
+export function heapBytes(): number {
+  return getHeapStatistics().used_heap_size
+}
+
 /** Resident memory of the process after a collection in this thread. */
-export function residentBytes(): number {
-  collectGarbage()
+export async function residentBytes(): Promise<number> {
+  await collectGarbage()
   return process.memoryUsage.rss()
 }
 

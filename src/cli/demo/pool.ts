@@ -20,7 +20,7 @@ export class DemoPool {
   workersKilled = 0
   readonly #pool: Piscina
   readonly #sample: PathSample
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Set<Promise<unknown>>()
   readonly #failed: (error: unknown) => void
   #readers = 0
 
@@ -75,15 +75,22 @@ export class DemoPool {
     if (victim === undefined || thread === undefined) return
     victim.makeVictim()
     while (!victim.isHeldInRead && !signal.aborted) await pause(1, signal)
-    if (!victim.isHeldInRead) return
+    if (!victim.isHeldInRead) return // interrupted
     await Promise.all([once(thread, 'exit'), thread.terminate()])
     if (victim.isHeldInRead) this.workersKilled++ // else it came out of its read before
     if (!signal.aborted) this.#startReader()
   }
 
+  /** Ends the work; resolves when every reader has collected its garbage and rests. */
+  async rest(signal: AbortSignal): Promise<void> {
+    this.progress.stop()
+    const readers = this.readers.filter((row) => row.isUsed && !row.isHeldInRead)
+    while (!readers.every((row) => row.isKeeping) && !signal.aborted) await pause(5, signal)
+  }
+
   /** Ends all tasks and threads. May be called again. */
   async close(): Promise<void> {
-    this.progress.stop()
+    this.progress.release()
     await Promise.all(this.#running)
     await this.#pool.destroy()
   }
@@ -109,13 +116,9 @@ export class DemoPool {
 
   #run(name: string, task: ReaderTask | WriterTask, row: number): void {
     const filename = workerFile(name).href
-    const running: Promise<void> = this.#pool.run(task, { filename }).then(
-      () => {},
-      (error: unknown) => {
-        if (this.progress.rows[row]?.isHeldInRead !== true) this.#failed(error)
-      },
-    )
+    const running = this.#pool.run(task, { filename }).catch((error: unknown) => {
+      if (this.progress.rows[row]?.isHeldInRead !== true) this.#failed(error)
+    })
     this.#running.add(running)
-    void running.then(() => this.#running.delete(running))
   }
 }

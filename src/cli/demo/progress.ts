@@ -18,15 +18,22 @@ const TORN = 3
 const COMMITS = 4
 const PROBE = 5
 const VICTIM = 6
+/** KiB that the worker's heap grew by while it read. */
+const HEAP = 7
 const PROBE_AT = 8
 const BEGAN_AT = 10
 const ENDED_AT = 12
+
+const MUST_STOP = 1
+const MAY_LEAVE = 2
 
 const UNUSED = 0
 const WORKING = 1
 /** Inside `read(fn)`, and staying there until the thread is killed. */
 const HELD_IN_READ = 2
 const ENDED = 3
+/** At rest, with everything in memory that it read. */
+const KEEPING = 4
 
 export class Progress {
   readonly buffer: SharedArrayBuffer
@@ -39,9 +46,14 @@ export class Progress {
     this.rows = Array.from({ length: rows }, (_, index) => new ProgressRow(this.#words, index))
   }
 
-  /** Asks every worker to finish. */
+  /** Asks every worker to finish its work, and to keep what it has in memory. */
   stop(): void {
-    this.#words.store(STOP, 1)
+    this.#words.store(STOP, MUST_STOP)
+  }
+
+  /** Lets the workers go. */
+  release(): void {
+    this.#words.store(STOP, MAY_LEAVE)
   }
 
   get tornReads(): number {
@@ -72,7 +84,11 @@ export class ProgressRow {
   }
 
   get mustStop(): boolean {
-    return this.#words.load(STOP) !== 0
+    return this.#words.load(STOP) !== 0 // must stop, or may leave at once
+  }
+
+  get mayLeave(): boolean {
+    return this.#words.load(STOP) === MAY_LEAVE
   }
 
   get isVictim(): boolean {
@@ -105,6 +121,12 @@ export class ProgressRow {
     this.#words.store(this.#at + STATE, ENDED)
   }
 
+  /** The worker collected its garbage: by so much has its heap grown since it began. */
+  keep(heapBytes: number): void {
+    this.#words.store(this.#at + HEAP, Math.max(0, heapBytes) >> 10)
+    this.#words.store(this.#at + STATE, KEEPING)
+  }
+
   // --- the main thread's side
 
   get isUsed(): boolean {
@@ -117,6 +139,14 @@ export class ProgressRow {
 
   get isHeldInRead(): boolean {
     return this.#words.load(this.#at + STATE) === HELD_IN_READ
+  }
+
+  get isKeeping(): boolean {
+    return this.#words.load(this.#at + STATE) === KEEPING
+  }
+
+  get heapBytes(): number {
+    return this.#words.load(this.#at + HEAP) * 1024
   }
 
   get threadId(): number {

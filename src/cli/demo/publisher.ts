@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Store } from '../../store/store.ts'
 import { micros } from './clock.ts'
-import { type DemoDocument, moveAmount, type Path, pick } from './document.ts'
+import { type DemoDocument, moveAmount, type Path, sometimes } from './document.ts'
 import type { ProgressRow } from './progress.ts'
 
 /** Then timers, files and the terminal get their turn. */
@@ -46,7 +46,7 @@ export class Publisher {
   }
 
   #update(): void {
-    const flag = pick(this.#flags)
+    const flag = sometimes(this.#flags)
     const begins = this.#probeSettled
     if (begins) this.#beginProbe()
     this.#store.update((draft) => {

@@ -65,12 +65,13 @@ export async function runDemo(
 ): Promise<Summary> {
   const prepared = await prepare(options.data, view)
   const failure = new Failure(signal)
-  const demo = await start(prepared, options.workers, failure)
+  const demo = start(prepared, options.workers, failure)
   try {
     await demo.pool.started(failure.signal)
     view.say(`${options.workers} workers read it, one more and the main thread write it`)
     const publishedSeconds = await live(demo, options, { view, failure, faults })
-    const memoryBytes = residentBytes()
+    await demo.pool.rest(failure.signal)
+    const memoryBytes = await residentBytes()
     await demo.pool.close()
     failure.throwIfFailed()
     faults?.afterwards(demo)
@@ -79,7 +80,7 @@ export async function runDemo(
     return summarise(demo, options, measured)
   } finally {
     await demo.pool.close()
-    await demo.config.close()
+    demo.config.close()
     demo.store.close()
   }
 }
@@ -97,12 +98,8 @@ async function prepare(data: string | undefined, view: DemoView): Promise<Prepar
   return { store, subject: { title, bytes, privateCopyBytes, sample: samplePaths(value, SAMPLE) } }
 }
 
-async function start(
-  { store, subject }: Prepared,
-  workers: number,
-  failure: Failure,
-): Promise<RunningDemo> {
-  const config = await ConfigFile.open(configFile(), (next) => {
+function start({ store, subject }: Prepared, workers: number, failure: Failure): RunningDemo {
+  const config = new ConfigFile(configFile(), (next) => {
     store.update((draft) => {
       draft.config = next
       countCommit(draft, 'config')
@@ -182,7 +179,7 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
   const lostUpdates = countLostUpdates(store, commits)
   const { leakedBlocks, damages, liveBytes } = checkHeap(store)
   const summary = {
-    readsPerSecond: Math.round(rates.reduce((sum, rate) => sum + rate, 0) / rates.length) || 0,
+    readsPerSecond: mean(rates),
     readsPerSecondByWorker: rates,
     checks: readers.reduce((sum, row) => sum + row.reads, 0),
     publishes,
@@ -193,6 +190,7 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
     memoryBytes: measured.memoryBytes,
     privateCopiesBytes: subject.privateCopyBytes * options.workers,
     storeBytes: liveBytes,
+    decodedBytes: mean(readers.filter((row) => row.isKeeping).map((row) => row.heapBytes)),
     dataBytes: subject.bytes,
     tornReads: pool.progress.tornReads,
     lostUpdates,
@@ -205,6 +203,10 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
   }
   const undone = measured.isWhole ? problemsOfWork(summary) : []
   return { ...summary, problems: [...problemsOfZeros(summary), ...damages, ...undone] }
+}
+
+function mean(numbers: readonly number[]): number {
+  return Math.round(numbers.reduce((sum, one) => sum + one, 0) / Math.max(1, numbers.length))
 }
 
 type Counted = Omit<Summary, 'problems'>

@@ -22,12 +22,14 @@ export interface Summary {
   /** From the call of an update to the last worker having read it. */
   readonly propagationMicros: Percentiles
   readonly gracePeriodMicros: Percentiles
-  /** Resident memory of the whole process with all workers reading. */
+  /** Resident memory of the whole process, when all workers hold what they read. */
   readonly memoryBytes: number
-  /** What a private copy in each worker would add: one was measured. */
+  /** What private copies would add, live objects alone: one was measured. */
   readonly privateCopiesBytes: number
   /** Live bytes of the one copy. */
   readonly storeBytes: number
+  /** What a worker, in the mean, has of its own beside it: the parts that it used as objects. */
+  readonly decodedBytes: number
   readonly dataBytes: number
   readonly tornReads: number
   readonly lostUpdates: number
@@ -62,8 +64,9 @@ export function describe(summary: Summary): string[] {
     ['publishes', publishes(summary)],
     ['publish to last worker', times(propagationMicros)],
     ['grace period', times(gracePeriodMicros)],
-    ['memory of the process', `${megabytes(summary.memoryBytes)} with one shared copy`],
-    ['private copies instead', privateCopies(summary)],
+    ['memory of the process', megabytes(summary.memoryBytes)],
+    ['  of it the shared copy', shared(summary)],
+    ['  private copies instead', privateCopies(summary)],
     ['torn reads', `${summary.tornReads} in ${count(summary.checks)} checks`],
     ['lost updates', `${summary.lostUpdates} of ${count(summary.publishes)}`],
     ['leaked blocks', `${summary.leakedBlocks}`],
@@ -73,16 +76,20 @@ export function describe(summary: Summary): string[] {
     ],
     ['workers killed', `${summary.workersKilled}, in the middle of a read`],
   ]
-  return lines.map(([name, text]) => `  ${name.padEnd(23)} ${text}`)
+  return lines.map(([name, text]) => `  ${name.padEnd(25)} ${text}`)
 }
 
 function publishes({ publishes: all, publishesPerSecond, conflicts }: Summary): string {
   return `${count(all)}, ${count(publishesPerSecond)} /s, ${count(conflicts)} conflicts`
 }
 
-function privateCopies({ privateCopiesBytes, workers, storeBytes }: Summary): string {
-  const each = megabytes(privateCopiesBytes / workers)
-  return `+ ${megabytes(privateCopiesBytes)} (${workers} × ${each}); the shared one has ${megabytes(storeBytes)}`
+function shared({ storeBytes, decodedBytes, workers }: Summary): string {
+  const own = `${workers} × ${megabytes(decodedBytes)} that workers decoded`
+  return `${megabytes(storeBytes)}, and ${own}`
+}
+
+function privateCopies({ privateCopiesBytes, workers }: Summary): string {
+  return `${megabytes(privateCopiesBytes)}: ${workers} × ${megabytes(privateCopiesBytes / workers)}`
 }
 
 export function count(value: number): string {
