@@ -43,6 +43,14 @@ export class Origin {
  */
 export class Hold extends Origin {}
 
+/** The two versions of an advance, both protected while it runs. */
+export interface Versions {
+  /** Shared by the cells of the newest version. */
+  readonly chain: Origin
+  readonly old: Source
+  readonly fresh: Source
+}
+
 export class State {
   /** Of the node: OBJECT, ARRAY, LIST, LIST_NODE, TABLE or ENTRY. */
   readonly kind: number

@@ -5,9 +5,16 @@
  */
 
 import { ENTRY, LIST_NODE } from '../memory/kinds.ts'
-import { Cell, expose, Hold, kindOfWord, mirror, type Mirroring } from './decode-cells.ts'
+import {
+  Cell,
+  expose,
+  Hold,
+  kindOfWord,
+  mirror,
+  type Mirroring,
+  type Versions,
+} from './decode-cells.ts'
 import { isScalar, type Reader, whole } from './decode.ts'
-import type { Versions } from './relink.ts'
 import { weightOf } from './word.ts'
 
 export class Leftovers {

@@ -5,8 +5,9 @@
  * the rest. There is one getter function per slot index, whatever the shape, so that objects of a
  * shape share their hidden class. The slots are behind a symbol, not in a private field stamped on
  * the object: that is as fast where many shapes are lazy, and unlike it also works when the object
- * is read through a Proxy, through `Object.create`, or through a copy of its descriptors. Arrays have no accessors: when one is read, its light
- * elements are decoded and its heavy ones become lazy objects in turn.
+ * is read through a Proxy, through `Object.create`, or through a copy of its descriptors. Arrays
+ * have no accessors: when one is read, its light elements are decoded and its heavy ones become
+ * lazy objects in turn.
  *
  * **Invariants.** Memory is read only after the cell's source said that it is protected. What is
  * built from a state reads no memory for the parts that the state has.
@@ -67,7 +68,7 @@ function inspectLazy(this: object, depth: number, options: InspectOptions): unkn
 
 const inspectDescriptor = { value: inspectLazy, enumerable: false }
 
-/** Reads one value in the place of a Map or Set, and the like: always from the cell's memory. */
+/** Makes what stands for a Map or Set, which goes on reading the memory of its cell's version. */
 export type ViewMaker = (cell: Cell) => object
 
 export class Filler {

@@ -27,11 +27,10 @@ import {
   kindOfWord,
   mirror,
   type Mirroring,
-  type Origin,
   planOf,
   slotsAt,
-  type Source,
   State,
+  type Versions,
 } from './decode-cells.ts'
 import { type Alignment, alignKeys, alignWords, type Range } from './decode-align.ts'
 import { entryValueAt, eager, isLight, isScalar, type Reader } from './decode.ts'
@@ -43,13 +42,6 @@ import { rebuild } from './decode-rebuild.ts'
 interface Need {
   readonly slots: unknown[]
   readonly index: number
-}
-
-export interface Versions {
-  /** Shared by the cells of the newest version. */
-  readonly chain: Origin
-  readonly old: Source
-  readonly fresh: Source
 }
 
 /** Large arrays and objects that change their representation are matched up to this size. */

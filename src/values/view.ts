@@ -71,6 +71,9 @@ export class Decoder {
    * The root cell of a newer version. Both versions must be protected until this returns; then
    * the old one may be given up, unless there is a hold. The old root's value stays readable if it
    * was asked for before. Costs what changed among the parts that were touched.
+   *
+   * Where the old version was given up already, begin a new chain with `root`: the old chain's
+   * source says so to whoever reads an undecoded part.
    */
   advance(old: RootCell, word: number, source: Source): Advanced {
     const { chain } = old
