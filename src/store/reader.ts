@@ -69,6 +69,8 @@ export class StoreReader {
   #closed = false
   /** Older leases that a handed-out value still needs, until it is collected. */
   readonly #pending = new Set<Pending>()
+  /** Ends of the snapshots that are held: after close their leases are not this thread's. */
+  readonly #snapshots = new Set<() => void>()
   readonly #collected: FinalizationRegistry<Pending>
 
   constructor(attachment: Attachment, cell: RootCell) {
@@ -123,7 +125,7 @@ export class StoreReader {
     return word !== MISSING
   }
 
-  /** A snapshot of the newest version. */
+  /** A snapshot of the newest version; it ends when the store is closed in this thread. */
   snapshot(): SnapshotSource {
     const value = this.current
     const { leases } = this.#attachment.thread
@@ -144,6 +146,7 @@ export class StoreReader {
     this.#source?.end()
     this.#source = undefined
     for (const pending of this.#pending) this.#drop(pending)
+    for (const end of this.#snapshots) end()
   }
 
   /** How many older versions handed-out values still need. */
@@ -155,19 +158,29 @@ export class StoreReader {
     const { codec, decoder, thread } = this.#attachment
     const root = this.#cell.rootOf(record)
     const source = own ?? this.#newSource(record)
+    const release = (): void => {
+      if (!this.#snapshots.delete(release)) return
+      own?.end()
+      thread.leases.release(record, 0)
+    }
+    this.#snapshots.add(release)
     return {
       version: this.#cell.numberOf(record),
-      value,
+      value: () => {
+        this.#expectOpen()
+        return value()
+      },
       get: (path) => {
+        this.#expectOpen()
         const word = findPath(codec, root, path)
         if (isContainer(this.#m, word)) return step(value(), path)
         return word === MISSING ? undefined : decoder.decodeWhole(word, source)
       },
-      has: (path) => findPath(codec, root, path) !== MISSING,
-      release: () => {
-        own?.end()
-        thread.leases.release(record, 0)
+      has: (path) => {
+        this.#expectOpen()
+        return findPath(codec, root, path) !== MISSING
       },
+      release,
     }
   }
 
