@@ -6,7 +6,8 @@
  * **Invariants.** While a watcher is registered, WAITERS counts this thread, and either a wait on
  * BELL is outstanding that the next ring ends, or a task is scheduled in which all watchers look.
  * WAITERS is at least the number of threads that wait: it may be too high, never too low.
- * A watcher's `look` runs no user code, does not throw, and is called outside sections.
+ * A watcher's `look` runs no user code, does not throw, begins no other watch, and is called outside
+ * sections.
  *
  * **Ordering.** `[bell-wait]` Pairs with [bell-check]. A waiter adds itself to WAITERS, loads BELL,
  * lets its watchers look at their cells, and waits on the bell value it loaded; a publisher swaps
@@ -106,19 +107,14 @@ export class Bell {
     this.#watchers.add(watcher)
     if (keepAlive) this.#holdThread(1)
     this.#count()
-    // While the others look the new one is reached by their loop.
-    if (!this.#looking) {
-      if (!this.#armed) this.#arm()
-      else if (look()) this.#remove(watcher)
-    }
+    if (!this.#armed) this.#arm()
+    else this.#lookOnce([watcher])
     return () => this.#remove(watcher)
   }
 
   /** Lets every watcher look, in this call: something else than a publish has changed. */
   wakeWatchers(): void {
-    if (this.#looking) return
-    this.#lookAll()
-    this.#rest()
+    if (!this.#looking) this.#lookOnce(this.#watchers)
   }
 
   /** Rings for a publisher that died, perhaps before it could. */
@@ -155,7 +151,7 @@ export class Bell {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#lookAll()
+    this.#look(this.#watchers)
     for (const watcher of this.#watchers) this.#drop(watcher)
     this.#rest()
   }
@@ -165,7 +161,7 @@ export class Bell {
     for (let lap = 0; lap < LAPS_MAX; lap++) {
       this.#count()
       const bell = words.load(BELL_AT) // [bell-wait] Pairs with [bell-check].
-      this.#lookAll()
+      this.#look(this.#watchers)
       if (this.#watchers.size === 0) return this.#rest()
       const result = this.#host.waitAsync(m, BELL_AT, bell)
       if (result.async) {
@@ -183,9 +179,14 @@ export class Bell {
     if (this.#watchers.size > 0) this.#arm()
   }
 
-  #lookAll(): void {
+  #lookOnce(watchers: Iterable<Watcher>): void {
+    this.#look(watchers)
+    this.#rest()
+  }
+
+  #look(watchers: Iterable<Watcher>): void {
     this.#looking = true
-    for (const watcher of this.#watchers) if (watcher.look()) this.#drop(watcher)
+    for (const watcher of watchers) if (watcher.look()) this.#drop(watcher)
     this.#looking = false
   }
 
