@@ -13,8 +13,6 @@ import { type Immutable, openStore, type Store } from '../src/index.ts'
 
 /** Reads between two turns of the event loop. */
 const READS_PER_TURN = 1000
-/** A worker that was to be killed and was not goes on after so many reads. */
-const HELD_READS_MAX = 1e9
 
 export default async function read(task: ReaderTask): Promise<void> {
   const row = ProgressRow.of(task.progress, task.row)
@@ -57,11 +55,12 @@ class Reader {
     this.#row.addReads(reads, this.#torn)
   }
 
-  /** Stays inside `read(fn)`, where reclaiming has to wait for it, until the thread is killed. */
+  /** Stays inside `read(fn)`, where reclaiming has to wait for it, until the thread is killed;
+   *  or until everybody is to stop, should nobody have come to kill it. */
   readUntilKilled(): void {
     this.#store.read((value) => {
       this.#row.holdInRead()
-      for (let index = 0; index < HELD_READS_MAX; index++) this.#readOne(value, index)
+      for (let index = 0; !this.#row.mustStop; index++) this.#readOne(value, index)
     })
   }
 

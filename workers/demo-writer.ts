@@ -7,7 +7,7 @@ import { ProgressRow } from '../src/cli/demo/progress.ts'
 import type { WriterTask } from '../src/cli/demo/tasks.ts'
 import { openStore } from '../src/index.ts'
 
-const UPDATES_PER_TURN = 16
+const UPDATES_PER_TURN = 4
 const PAUSE_MS = 2
 
 export default async function write(task: WriterTask): Promise<void> {

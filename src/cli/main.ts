@@ -35,6 +35,8 @@ async function demo(args: string[]): Promise<number> {
   const onSignal = (): void => interrupt.abort()
   process.once('SIGINT', onSignal)
   process.once('SIGTERM', onSignal)
+  // Whoever reads the output has left, as `head` does.
+  process.stdout.on('error', onSignal)
   try {
     return await demoCommand(command, interrupt.signal)
   } catch (error) {

@@ -71,16 +71,11 @@ export async function demoCommand(command: DemoCommand, signal: AbortSignal): Pr
   }
   const reports = faults?.reports(summary)
   write(command.json ? asJson(summary, reports) : asText(summary, reports))
-  return statusOf(summary, { reports, interrupted: signal.aborted })
+  return statusOf(summary, reports)
 }
 
-interface Outcome {
-  readonly reports: readonly FaultReport[] | undefined
-  readonly interrupted: boolean
-}
-
-function statusOf(summary: Summary, { reports, interrupted }: Outcome): number {
-  if (interrupted) return 130
+function statusOf(summary: Summary, reports: readonly FaultReport[] | undefined): number {
+  if (summary.interrupted) return 130
   if (reports !== undefined) return reports.every(({ detected }) => detected) ? 0 : 1
   return summary.problems.length === 0 ? 0 : 1
 }
@@ -93,6 +88,7 @@ function asJson(summary: Summary, reports: readonly FaultReport[] | undefined): 
 
 function asText(summary: Summary, reports: readonly FaultReport[] | undefined): string {
   const lines = ['', ...describe(summary), '']
+  if (summary.interrupted) lines.push(`Interrupted after ${summary.seconds} s.`)
   if (reports === undefined) {
     lines.push(...summary.problems.map((problem) => `FAILED: ${problem}`))
     if (summary.problems.length === 0) lines.push('Nothing torn, nothing lost, nothing leaked.')

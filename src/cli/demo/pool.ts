@@ -12,7 +12,9 @@ import { Progress, type ProgressRow } from './progress.ts'
 import type { ReaderTask, WriterTask } from './tasks.ts'
 
 /** Paths that a worker looks at all the time. */
-const FAVOURITES = 500
+const FAVOURITES = 200
+/** Booleans that writers turn around. */
+export const FLAGS = 400
 const START_WITHIN_MS = 30_000
 
 export class DemoPool {
@@ -109,7 +111,7 @@ export class DemoPool {
   }
 
   #startWriter(row: number): void {
-    const { flags } = this.#sample
+    const flags = this.#sample.flags.slice(0, FLAGS)
     const task: WriterTask = { progress: this.progress.buffer, row, flags }
     this.#run('demo-writer', task, row)
   }

@@ -14,7 +14,7 @@ import { ConfigFile } from './config-file.ts'
 import { countCommit, type DemoDocument, makeDocument, samplePaths } from './document.ts'
 import { configFile, loadData } from './files.ts'
 import { measurePrivateCopy, residentBytes } from './memory.ts'
-import { DemoPool } from './pool.ts'
+import { DemoPool, FLAGS } from './pool.ts'
 import { Publisher } from './publisher.ts'
 import { type DemoSubject, duration, megabytes, percentiles, type Summary } from './summary.ts'
 
@@ -76,7 +76,7 @@ export async function runDemo(
     failure.throwIfFailed()
     faults?.afterwards(demo)
     view.say('counting')
-    const measured = { publishedSeconds, memoryBytes, isWhole: !signal.aborted }
+    const measured = { publishedSeconds, memoryBytes, interrupted: signal.aborted }
     return summarise(demo, options, measured)
   } finally {
     await demo.pool.close()
@@ -106,7 +106,7 @@ function start({ store, subject }: Prepared, workers: number, failure: Failure):
     })
   })
   const pool = new DemoPool(store, workers, subject.sample, (error) => failure.is(error))
-  const publisher = new Publisher(store, subject.sample.flags, pool.readers)
+  const publisher = new Publisher(store, subject.sample.flags.slice(0, FLAGS), pool.readers)
   return { store, pool, publisher, config, subject }
 }
 
@@ -165,8 +165,7 @@ async function showAll(
 interface Measured {
   readonly publishedSeconds: number
   readonly memoryBytes: number
-  /** False when a signal ended the run early. */
-  readonly isWhole: boolean
+  readonly interrupted: boolean
 }
 
 function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured): Summary {
@@ -199,9 +198,10 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
     reloadsRejected: config.rejected,
     workersKilled: pool.workersKilled,
     workers: options.workers,
+    interrupted: measured.interrupted,
     seconds: Math.round(measured.publishedSeconds * 10) / 10,
   }
-  const undone = measured.isWhole ? problemsOfWork(summary) : []
+  const undone = measured.interrupted ? [] : problemsOfWork(summary)
   return { ...summary, problems: [...problemsOfZeros(summary), ...damages, ...undone] }
 }
 

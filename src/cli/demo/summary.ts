@@ -39,6 +39,8 @@ export interface Summary {
   readonly workersKilled: number
   readonly workers: number
   readonly seconds: number
+  /** A signal ended the run early. */
+  readonly interrupted: boolean
   /** Why the run failed; empty when every zero is zero and everything was done. */
   readonly problems: readonly string[]
 }
