@@ -1,10 +1,12 @@
 /** Publishes, reads and dies in a heap of trees, as told: for tests of waiting. */
 import { parentPort, threadId, workerData } from 'node:worker_threads'
-import '../support/heap.ts'
 import { WAITERS_AT } from '../../src/memory/layout.ts'
 import { RootCell } from '../../src/versions/root.ts'
 import { openMemory, openThread, publish, WatchedTree } from '../support/watched.ts'
 import { waitForVersion, waitForVersionSync } from '../../src/store/subscribe.ts'
+
+/** So that the build has it, for scripts that make heaps. */
+export { testMemory } from '../support/heap.ts'
 
 export interface PublisherData {
   readonly buffer: SharedArrayBuffer

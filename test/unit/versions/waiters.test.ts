@@ -158,14 +158,14 @@ class Stage {
   root = 0
 
   constructor() {
-    const stage = this
+    const step = (operation: string): void => this.step(operation)
     class SteppedWords extends Words {
       override load(at: Offset): number {
-        stage.step(`load ${at}`)
+        step(`load ${at}`)
         return super.load(at)
       }
       override add(at: Offset, value: number): number {
-        stage.step(`add ${at}`)
+        step(`add ${at}`)
         return super.add(at, value)
       }
     }
