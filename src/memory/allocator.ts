@@ -93,15 +93,21 @@ export class Allocator {
     return this.classes.sizes[this.#chunkClass] as number
   }
 
+  /** Is a draft open? */
+  get inDraft(): boolean {
+    return this.words.load(this.slotAt + SLOT_TICKET) !== 0
+  }
+
   /** Begins a draft: from now on blocks belong to it. Returns its ticket. */
   begin(): number {
     const { m, slotAt } = this
     if (this.words.load(slotAt + SLOT_TICKET) !== 0) this.abort()
-    if (m[slotAt + SLOT_LOG] === 0) this.#addChunk()
     m[slotAt + SLOT_LOG_COUNT] = 0
     const ticket = nextTicket(m[slotAt + SLOT_LAST_TICKET] as number)
     m[slotAt + SLOT_LAST_TICKET] = ticket
     this.#announce(ticket)
+    // Only now: it may carve a span, which `verify` must not see halfway.
+    if (m[slotAt + SLOT_LOG] === 0) this.#addChunk()
     return ticket
   }
 
@@ -248,8 +254,14 @@ export class Allocator {
     for (let attempt = 0; ; attempt++) {
       const block = this.supply.refill(sizeClass) || this.#carve(sizeClass)
       if (block !== 0) return block
-      if (!this.supply.relieve(attempt)) throw this.supply.full(size) // bound: relieve's
+      if (!this.supply.relieve(attempt)) throw this.#full(size) // bound: relieve's
     }
+  }
+
+  /** A draft without blocks ends here: its maker may have failed before it could abort it. */
+  #full(size: number): RootswapError {
+    if (this.mark() === 0) this.words.store(this.slotAt + SLOT_TICKET, 0)
+    return this.supply.full(size)
   }
 
   /** Cuts a fresh span into blocks; returns the first, or 0 when no fresh span is left. */
@@ -289,11 +301,11 @@ export class Allocator {
   #allocateRun(size: number): Offset {
     this.#room()
     const spans = Math.ceil(size / (1 << this.layout.spanShift))
-    if (spans > this.layout.spanCount) throw this.supply.full(size)
+    if (spans > this.layout.spanCount) throw this.#full(size)
     for (let attempt = 0; ; attempt++) {
       const block = this.supply.run(spans) || this.#freshRun(spans)
       if (block !== 0) return block
-      if (!this.supply.relieve(attempt)) throw this.supply.full(size) // bound: relieve's
+      if (!this.supply.relieve(attempt)) throw this.#full(size) // bound: relieve's
     }
   }
 

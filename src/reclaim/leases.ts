@@ -82,6 +82,12 @@ export class Leases {
     this.#free.push(held.at)
   }
 
+  /** The slot is given back: what is released from now on is another thread's to know. */
+  close(): void {
+    this.#held.length = 0
+    this.#free.length = 0
+  }
+
   /** Versions that user code holds: snapshots and reads, not caches. */
   count(): number {
     let count = 0
@@ -116,13 +122,14 @@ export class Leases {
     if (free !== undefined) return free
     const { m, slotAt } = this.#allocator
     const size = this.#allocator.chunkWords
-    this.#allocator.begin()
+    const inDraft = this.#allocator.inDraft
+    if (!inDraft) this.#allocator.begin()
     const chunk = this.#allocator.takeChunk((block) => {
       m.fill(0, block + LEASE_CHUNK_HEAD, block + size)
       m[block + 2] = m[slotAt + SLOT_LEASE_CHAIN] as number
       this.#words.store(slotAt + SLOT_LEASE_CHAIN, block)
     })
-    this.#allocator.abort()
+    if (!inDraft) this.#allocator.abort()
     for (let at = chunk + size - 1; at > chunk + LEASE_CHUNK_HEAD; at--) this.#free.push(at)
     return chunk + LEASE_CHUNK_HEAD
   }

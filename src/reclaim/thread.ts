@@ -47,6 +47,7 @@ export class HeapThread {
 
   /** Gives the slot back; false when the lock was not to be had within `waitMs`. */
   leave(waitMs: number): boolean {
+    this.leases.close()
     return releaseOwnSlot(this.reclaimer, this.identity.threadId, waitMs)
   }
 }

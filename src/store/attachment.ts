@@ -41,6 +41,9 @@ export class Attachment {
   readDepth = 0
   /** Stores whose recipe is running in this thread. */
   readonly recipes = new Set<number>()
+  /** A value is being copied in: an accessor of it that writes would end this draft. */
+  building = false
+  #era = 0
   #users = 0
   #closed = false
 
@@ -65,6 +68,13 @@ export class Attachment {
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  /** Names a protected version to the decoder's string cache: unique in this heap and thread, since
+   *  an address means the same string only as long as one version is protected. */
+  nextEra(): number {
+    this.#era = (this.#era + 1) & 0x3fffffff
+    return this.#era
   }
 
   use(): this {

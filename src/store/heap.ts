@@ -65,17 +65,20 @@ export class Heap implements Disposable {
   newStore(initial: unknown, options: StoreOptions): OpenStore {
     this.#expectOpen()
     const name = options.name === undefined ? '' : text('name', options.name)
-    const { codec, thread, recipes, readDepth } = this.#attachment
-    if (readDepth > 0 || recipes.size > 0) {
+    const attachment = this.#attachment
+    const { codec, thread, recipes, readDepth, building } = attachment
+    if (readDepth > 0 || recipes.size > 0 || building) {
       throw new RootswapError('ERR_IN_UPDATE', 'a store is created inside a recipe or read(fn)')
     }
     thread.allocator.begin()
+    attachment.building = true
     let cell: RootCell | undefined
     try {
       codec.encoder.births = 1
       const word = codec.encoder.encode(initial)
       cell = createCell(thread, word, name === '' ? 0 : codec.encoder.encode(name))
     } finally {
+      attachment.building = false
       if (cell === undefined) thread.allocator.abort()
     }
     const store = new OpenStore(this, this.#attachment, cell, name)

@@ -65,7 +65,6 @@ export class StoreReader {
   #value: unknown
   #root: ValueCell | undefined
   #source: LeaseSource | undefined
-  #era = 0
   #closed = false
   /** Older leases that a handed-out value still needs, until it is collected. */
   readonly #pending = new Set<Pending>()
@@ -224,8 +223,7 @@ export class StoreReader {
   }
 
   #newSource(record: Offset): LeaseSource {
-    this.#era = (this.#era + 1) & 0x3fffffff
-    return new LeaseSource(this.#era, this.#cell.numberOf(record))
+    return new LeaseSource(this.#attachment.nextEra(), this.#cell.numberOf(record))
   }
 
   #scalar(word: number): unknown {

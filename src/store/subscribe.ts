@@ -30,7 +30,7 @@ export interface Watched<T> {
 /** A newer version than the one last heard of; the newest, not each one. */
 export interface Change<T> {
   readonly version: number
-  /** The version that was heard of before; the same one where `immediate` asked for a first call. */
+  /** The version heard of before; the same one in the first call that `immediate` asks for. */
   readonly previousVersion: number
   readonly value: T
 }

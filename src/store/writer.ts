@@ -54,32 +54,42 @@ export class Writer {
   commit(prepare: (root: number) => Build, options: WriteOptions = {}): Commit {
     this.#guard()
     this.#relieve()
-    const { thread } = this.#attachment
-    for (let losses = 0; ; losses++) {
-      this.#awaitTurn(losses)
-      const base = thread.leases.take(this.#cell.rootAt, LEASE_SOFT)
-      let commit: Commit | undefined
-      try {
-        this.#expect(base, options.ifVersion)
-        commit = this.#publish(base, prepare)
-      } finally {
-        thread.leases.release(base, LEASE_SOFT)
+    let commit: Commit | undefined
+    try {
+      for (let losses = 0; commit === undefined; losses++) {
+        // Going on means that another writer published.
+        this.#awaitTurn(losses)
+        commit = this.#attempt(prepare, options)
       }
-      if (commit === undefined) continue // another writer published
+    } finally {
       this.#giveTurn()
-      if (commit.changed) this.#afterPublish(commit.version)
-      return commit
+    }
+    if (commit.changed) this.#afterPublish(commit.version)
+    return commit
+  }
+
+  /** One try on the newest version; undefined when another writer was first. */
+  #attempt(prepare: (root: number) => Build, options: WriteOptions): Commit | undefined {
+    const { leases } = this.#attachment.thread
+    const base = leases.take(this.#cell.rootAt, LEASE_SOFT)
+    try {
+      this.#expect(base, options.ifVersion)
+      return this.#publish(base, prepare)
+    } finally {
+      leases.release(base, LEASE_SOFT)
     }
   }
 
   #publish(base: Offset, prepare: (root: number) => Build): Commit | undefined {
-    const { thread, codec } = this.#attachment
+    const attachment = this.#attachment
+    const { thread, codec } = attachment
     const { allocator } = thread
     const root = this.#cell.rootOf(base)
     const version = this.#cell.numberOf(base)
     const build = this.#inRecipe(prepare, root)
     this.#delta.clear()
     allocator.begin()
+    attachment.building = true
     let published = false
     try {
       codec.encoder.births = (version + 1) & 0x7fffffff
@@ -87,6 +97,7 @@ export class Writer {
       if (next === root) return { version, changed: false }
       published = this.#cell.publish(thread, base, next, this.#delta) !== 0
     } finally {
+      attachment.building = false
       if (!published) allocator.abort()
     }
     return published ? { version: version + 1, changed: true } : undefined
@@ -103,11 +114,11 @@ export class Writer {
   }
 
   #guard(): void {
-    const { readDepth, recipes } = this.#attachment
+    const { readDepth, recipes, building } = this.#attachment
     if (readDepth > 0) {
       throw new RootswapError('ERR_IN_READ_SECTION', 'a write inside read(fn): return first')
     }
-    if (recipes.has(this.#cell.index)) {
+    if (recipes.has(this.#cell.index) || building) {
       throw new RootswapError('ERR_IN_UPDATE', 'a write to the store inside its own recipe')
     }
   }

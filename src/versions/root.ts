@@ -139,8 +139,8 @@ export function ring(memory: Memory): void {
 export function createCell(thread: HeapThread, root: number, nameWord: number): RootCell {
   const { memory } = thread
   const { words, m } = memory
-  const cell = claimCell(thread)
   const record = writeRecord(thread, { previous: 0, number: 1, root }, new Delta(memory))
+  const cell = claimCell(thread) // after the last allocation: a claimed cell has no way back
   writeWide(m, record + RECORD_RETIRED, 0)
   for (const word of [CELL_ARRIVED, CELL_ARRIVING, CELL_CURSOR, CELL_TOP]) m[cell.at + word] = 0
   m[cell.at + CELL_OLDEST] = record
