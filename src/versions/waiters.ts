@@ -6,8 +6,8 @@
  * **Invariants.** While a watcher is registered, WAITERS counts this thread, and either a wait on
  * BELL is outstanding that the next ring ends, or a task is scheduled in which all watchers look.
  * WAITERS is at least the number of threads that wait: it may be too high, never too low.
- * A watcher's `look` runs no user code, does not throw, begins no other watch, and is called outside
- * sections.
+ * A watcher's `look` runs no user code, does not throw, begins no other watch, and is called
+ * outside sections.
  *
  * **Ordering.** `[bell-wait]` Pairs with [bell-check]. A waiter adds itself to WAITERS, loads BELL,
  * lets its watchers look at their cells, and waits on the bell value it loaded; a publisher swaps
@@ -147,7 +147,7 @@ export class Bell {
     return done
   }
 
-  /** Ends all waiting of this thread; each watcher looks once more. Before the slot is given back. */
+  /** Ends all waiting of this thread, before its slot is given back; watchers look once more. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

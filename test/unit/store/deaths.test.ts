@@ -26,7 +26,7 @@ async function expectWhole(): Promise<void> {
   expect(store.stats().snapshots).toBe(0)
 }
 
-test('three generations terminated through the eldest leave the store whole and no slot', async () => {
+test('three generations ended through the eldest leave the store whole and no slot', async () => {
   const versions: number[] = []
   for (let round = 0; round < 6; round++) {
     const eldest = await start({ generations: 2, end: 'terminate' })

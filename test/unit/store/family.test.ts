@@ -56,7 +56,7 @@ describe('a family of threads', () => {
     ])
   })
 
-  test('terminated at its head is reported whole, deepest last, before terminate resolves', async () => {
+  test('terminated at its head is reported whole, deepest last, before it resolves', async () => {
     const before = deathCount()
     for (let round = 0; round < 5; round++) {
       deaths = []
@@ -98,14 +98,14 @@ describe('a family of threads', () => {
     },
   )
 
-  test('a child whose creator blocks at once enters itself, and dies with its creator', async () => {
+  test('a child whose creator blocks at once enters itself, and dies with it', async () => {
     const { eldest, reports } = await family({ generations: 1, end: 'stay', blockMs: 1_000 })
     expect(reports[1]).toMatchObject({ creator: reports[0]!.id, watched: false })
     await eldest.terminate()
     expect(deaths).toEqual(reports.map(({ id }) => id))
   })
 
-  test('a child of a thread without the module has a known ancestor, and nobody to watch', async () => {
+  test('a child of a thread without the module has an ancestor, and nobody to watch', async () => {
     const { eldest, reports } = await family({ generations: 1, end: 'stay', unaware: true })
     expect(reports[1]).toMatchObject({ creator: 0, watched: false })
     await eldest.terminate()
