@@ -76,13 +76,17 @@ export function describe(summary: Summary): string[] {
       'configuration',
       `${summary.reloadsApplied} changes applied, ${summary.reloadsRejected} rejected`,
     ],
-    ['workers killed', `${summary.workersKilled}, in the middle of a read`],
+    ['workers killed', killed(summary)],
   ]
   return lines.map(([name, text]) => `  ${name.padEnd(25)} ${text}`)
 }
 
 function publishes({ publishes: all, publishesPerSecond, conflicts }: Summary): string {
   return `${count(all)}, ${count(publishesPerSecond)} /s, ${count(conflicts)} conflicts`
+}
+
+function killed({ workersKilled }: Summary): string {
+  return workersKilled === 0 ? '0' : `${workersKilled}, in the middle of a read`
 }
 
 function shared({ storeBytes, decodedBytes, workers }: Summary): string {

@@ -18,6 +18,9 @@ const OTHER_LINES = 10
 /** Samples that the live percentiles are of. */
 const RECENT = 1000
 
+/** Over which the rate of a worker is measured. */
+const RATE_SECONDS = 0.5
+
 interface Line {
   readonly text: string
   readonly color?: string
@@ -74,11 +77,11 @@ export class TerminalView implements DemoView {
     return color === undefined || !this.#isColored ? cut : `\x1b[${color}m${cut}\x1b[0m`
   }
 
-  /** Reads a second since the last drawing. */
+  /** Reads a second, measured twice a second: the workers report in thousands. */
   #measure(rows: readonly ProgressRow[], seconds: number): void {
     const reads = rows.map((row) => row.reads)
     const passed = seconds - this.#at
-    if (passed <= 0) return
+    if (passed < RATE_SECONDS) return
     this.#rates = reads.map((now, index) => (now - (this.#reads[index] ?? 0)) / passed)
     this.#reads = reads
     this.#at = seconds
