@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -11,10 +11,6 @@ const small = join(tmpdir(), `rootswap-test-${process.pid}.json`)
 const services = Array.from({ length: 300 }, (_, id) => ({ id, on: id % 2 === 0, name: `s${id}` }))
 writeFileSync(small, JSON.stringify({ services, nothing: null }))
 afterAll(() => rmSync(small))
-
-/** Folders in which a demo keeps its configuration. */
-const foldersLeft = (): string[] =>
-  readdirSync(tmpdir()).filter((name) => name.startsWith('rootswap-demo-'))
 
 /** Every zero, every piece of work, of a run that was not interrupted. */
 const DONE = {
@@ -89,14 +85,16 @@ describe('rootswap demo', () => {
   test(
     'an interrupt ends it early and cleanly: counted, status 130, no folder left',
     async () => {
-      const before = foldersLeft()
+      const folder = mkdtempSync(join(tmpdir(), 'rootswap-test-'))
       const args = ['demo', '--seconds', '60', '--workers', '1', '--data', small]
-      const { status, stdout } = await runCommand(args, (child) => {
-        setTimeout(() => child.kill('SIGINT'), 2000)
+      const { status, stdout } = await runCommand(args, {
+        meanwhile: (child) => void setTimeout(() => child.kill('SIGINT'), 2000),
+        environment: { TMPDIR: folder },
       })
       expect(stdout).toMatch(/Interrupted after [\d.]+ s\.\nNothing torn/)
       expect(status).toBe(130)
-      expect(foldersLeft().filter((name) => !before.includes(name))).toEqual([])
+      expect(readdirSync(folder)).toEqual([])
+      rmdirSync(folder)
     },
     TIMEOUT_MS,
   )

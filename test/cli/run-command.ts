@@ -11,13 +11,19 @@ export interface CommandEnd {
 
 const command = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
-/** `meanwhile` gets the process after its first output. */
+interface Surroundings {
+  /** Gets the process after its first output. */
+  readonly meanwhile?: (child: ChildProcess) => void
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 export function runCommand(
   args: readonly string[],
-  meanwhile: (child: ChildProcess) => void = () => {},
+  { meanwhile = () => {}, environment = {} }: Surroundings = {},
 ): Promise<CommandEnd> {
   const child = spawn(process.execPath, [command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
   })
   let stdout = ''
   let stderr = ''
