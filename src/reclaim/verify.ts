@@ -39,6 +39,7 @@ import {
   CLASS_HEADS_AT,
   CLASSES_MAX,
   DEAD_AT,
+  ROUND_AT,
   SLOT_CACHES,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
@@ -94,7 +95,14 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
     unfreeze(memory)
     throw new RootswapError('ERR_TIMEOUT', `the reclaim lock was not free within ${waitMs} ms`)
   }
-  while (!atBoundary(memory)) reclaimer.round.slice() // bound: the rest of one departure
+  if (!goToBoundary(reclaimer, waitMs)) {
+    lock.give()
+    unfreeze(memory)
+    throw new RootswapError(
+      'ERR_TIMEOUT',
+      `a thread stopped inside a section kept a departure from ending within ${waitMs} ms`,
+    )
+  }
   reclaimer.round.arrive()
   const verification = new Verification(memory)
   const report = verification.run()
@@ -109,6 +117,19 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
     )
   }
   return report
+}
+
+/** Ends the departure under way. One that its thread's death interrupted begins with a new round,
+ *  which waits for sections: false when one of them stays open, as that of a dead thread does. */
+function goToBoundary({ memory, round }: Reclaimer, waitMs: number): boolean {
+  const { words } = memory
+  for (let waited = 0; !atBoundary(memory);) {
+    // bound: the rest of one departure, and `waitMs`
+    if (round.slice() !== 'waiting') continue
+    if (waited++ >= waitMs) return false
+    words.wait(ROUND_AT, words.load(ROUND_AT), 1)
+  }
+  return true
 }
 
 /** Is no departure under way? */
