@@ -14,12 +14,13 @@ import { MAX_WAIT_MS_AT } from '../memory/layout.ts'
 import { type Memory, memoryOf } from '../memory/memory.ts'
 import { Words } from '../memory/words.ts'
 import { reapSlot, slotsOfThread } from '../reclaim/reaper.ts'
+import { reportSlots } from '../reclaim/slots.ts'
 import { HeapThread } from '../reclaim/thread.ts'
 import { type Codec, makeCodec } from '../values/codec.ts'
 import { Decoder } from '../values/view.ts'
 import { Bell } from '../versions/waiters.ts'
 import { channels } from './channels.ts'
-import { creatorOf, isWatched, onThreadDeath } from './family.ts'
+import { creatorOf, hasDied, isWatched, onThreadDeath } from './family.ts'
 import { identityKey, identityOf } from './handle.ts'
 import type { ResolvedHeapOptions } from './options.ts'
 
@@ -91,6 +92,13 @@ export class Attachment {
     this.#leave()
   }
 
+  /** Reaps the slots of threads whose end was noticed before this thread could be told. */
+  reapDead(): void {
+    for (const { threadId: owner } of reportSlots(this.memory)) {
+      if (hasDied(owner)) this.reap(owner)
+    }
+  }
+
   /** Called when a thread of this process is known to be dead. */
   reap(deadId: number): void {
     if (this.#closed) return
@@ -144,6 +152,7 @@ export function attach(memory: Memory, label: string): Attachment {
   if (known !== undefined) return known
   const attachment = new Attachment(memory, label)
   attachments.set(attachment.key, attachment)
+  attachment.reapDead()
   return attachment
 }
 

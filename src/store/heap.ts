@@ -7,6 +7,7 @@ import { type VerifyReport, verifyHeap } from '../reclaim/verify.ts'
 import type { Source } from '../values/decode-cells.ts'
 import { createCell, RootCell } from '../versions/root.ts'
 import { type Attachment, attach, createAttachment } from './attachment.ts'
+import { isWatched } from './family.ts'
 import { type HeapHandle, heapHandle, memoryOfHandle } from './handle.ts'
 import { setLocalName, shareName } from './names.ts'
 import {
@@ -122,7 +123,9 @@ export class Heap implements Disposable {
 
   threads(): ThreadReport[] {
     this.#expectOpen()
-    return reportSlots(this.#attachment.memory)
+    return reportSlots(this.#attachment.memory).map((report) => {
+      return { ...report, watched: report.watched || isWatched(report.threadId) }
+    })
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import { findPath, MISSING } from '../values/lookup.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
 import type { SnapshotSource } from './snapshot.ts'
+import { noticeNewVersion } from './subscribe.ts'
 
 /** Says whether the version that a value is decoded from is still protected. */
 class LeaseSource implements Source {
@@ -65,6 +66,8 @@ export class StoreReader {
   #value: unknown
   #root: ValueCell | undefined
   #source: LeaseSource | undefined
+  /** The newest record that a read found: a change is told to this thread's listeners. */
+  #noticed = -1
   #closed = false
   /** Older leases that a handed-out value still needs, until it is collected. */
   readonly #pending = new Set<Pending>()
@@ -108,10 +111,12 @@ export class StoreReader {
     this.#expectOpen()
     const { section } = this.#attachment.thread
     section.enter()
-    const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#cell.newest()), path)
+    const record = this.#cell.newest()
+    const word = findPath(this.#attachment.codec, this.#cell.rootOf(record), path)
     const container = isContainer(this.#m, word)
     const value = container ? undefined : this.#sectionScalar(word)
     section.leave()
+    this.#notice(record)
     return container ? step(this.current, path) : value
   }
 
@@ -200,7 +205,15 @@ export class StoreReader {
     this.#record = record
     this.#source = source
     this.#value = decoder.valueOf(this.#root)
+    this.#notice(record)
     return this.#value
+  }
+
+  /** A thread that is parked between its tasks has no other way to run its listeners. */
+  #notice(record: Offset): void {
+    if (record === this.#noticed) return
+    this.#noticed = record
+    noticeNewVersion(this.#attachment.bell)
   }
 
   /** Ends the lease of the version that was left, or keeps it while somebody needs it. */

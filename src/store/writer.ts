@@ -182,6 +182,7 @@ export class Writer {
     const { memory, thread, maxWaitMs } = this.#attachment
     const max = memory.m[LIMBO_MAX_AT] as number
     if (this.#limbo() <= max) return
+    this.#attachment.reapDead()
     for (let waited = 0; waited <= maxWaitMs; waited++) {
       thread.reclaimer.attempt(64)
       if (this.#limbo() <= max) return

@@ -78,7 +78,7 @@ describe('createPool', () => {
   })
 
   // Needs the reader to call noticeNewVersion where it finds a newer version.
-  test.skip('listeners of a parked worker run with its next task', async () => {
+  test('listeners of a parked worker run with its next task', async () => {
     const store = storeNamed('listening')
     const { ask } = poolOf(store, { maxThreads: 1 })
     await ask('read')
