@@ -174,13 +174,14 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
   const commits = { main: publisher.commits, config: config.applied, worker: pool.writer.commits }
   const publishes = commits.main + commits.config + commits.worker
   const readers = pool.readers.filter((row) => row.isUsed)
-  const rates = readers.map((row) => Math.round(row.reads / row.workedSeconds))
+  const checks = sum(readers.map((row) => row.reads))
+  const workedSeconds = sum(readers.map((row) => row.workedSeconds))
   const lostUpdates = countLostUpdates(store, commits)
   const { leakedBlocks, damages, liveBytes } = checkHeap(store)
   const summary = {
-    readsPerSecond: mean(rates),
-    readsPerSecondByWorker: rates,
-    checks: readers.reduce((sum, row) => sum + row.reads, 0),
+    readsPerSecond: Math.round(checks / Math.max(1e-3, workedSeconds)),
+    readsPerSecondByWorker: readers.map((row) => Math.round(row.reads / row.workedSeconds)),
+    checks,
     publishes,
     publishesPerSecond: Math.round(publishes / measured.publishedSeconds),
     conflicts,
@@ -205,8 +206,12 @@ function summarise(demo: RunningDemo, options: DemoOptions, measured: Measured):
   return { ...summary, problems: [...problemsOfZeros(summary), ...damages, ...undone] }
 }
 
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
+}
+
 function mean(numbers: readonly number[]): number {
-  return Math.round(numbers.reduce((sum, one) => sum + one, 0) / Math.max(1, numbers.length))
+  return Math.round(sum(numbers) / Math.max(1, numbers.length))
 }
 
 type Counted = Omit<Summary, 'problems'>

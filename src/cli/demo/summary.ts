@@ -9,7 +9,7 @@ export interface Percentiles {
 }
 
 export interface Summary {
-  /** The mean of all workers that read. */
+  /** Of one worker, in the mean over the time that all of them were at work. */
   readonly readsPerSecond: number
   /** Of each worker while it was at work; the killed one's and its successor's are there too. */
   readonly readsPerSecondByWorker: readonly number[]
