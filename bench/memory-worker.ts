@@ -14,7 +14,9 @@ interface Task {
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 const { mode, handle } = workerData as Task
-const store = mode.startsWith('store') ? (openStore(handle) as unknown as Store<unknown>) : undefined
+const store = mode.startsWith('store')
+  ? (openStore(handle) as unknown as Store<unknown>)
+  : undefined
 let copy: unknown
 let found = 0
 

@@ -17,7 +17,11 @@
  * **Invariants.** A node's references are one contiguous range of value words; words outside the
  * range are never references. A published node's words, the count excepted, never change.
  *
- * **Ordering, Progress, Crash.** Pure functions of immutable words.
+ * **Ordering.** Pure functions of immutable words.
+ *
+ * **Progress.** Wait-free: nothing waits or retries.
+ *
+ * **Crash.** Nothing shared is written.
  */
 
 import { corrupt } from '../errors.ts'

@@ -3,7 +3,11 @@
  *
  * **Invariants.** `m` is `words.m`. Everything here is immutable.
  *
- * **Ordering, Progress, Crash.** Nothing shared is written here.
+ * **Ordering.** The header was checked before (heap-open in header.ts).
+ *
+ * **Progress.** Wait-free: nothing waits or retries.
+ *
+ * **Crash.** Nothing shared is written.
  */
 
 import { blockWords } from './span-table.ts'

@@ -11,7 +11,9 @@
  *
  * **Ordering.** It is complete before the swap that publishes it ([publish-root]).
  *
- * **Progress, Crash.** Nothing here runs; an unpublished record is in its writer's draft log.
+ * **Progress.** Wait-free: reads and writes of one record.
+ *
+ * **Crash.** An unpublished record is in its writer's draft log, where the reaper finds it.
  */
 
 import type { Offset } from './words.ts'

@@ -5,7 +5,11 @@
  * words (a free block keeps its link in word 1), at most a quarter of a span; what is larger gets
  * a run of whole spans (class `LARGE`).
  *
- * **Ordering, Progress, Crash.** Pure arithmetic over private tables; nothing shared.
+ * **Ordering.** Pure arithmetic over private tables.
+ *
+ * **Progress.** Wait-free: nothing waits or retries.
+ *
+ * **Crash.** Nothing shared is written.
  */
 
 import { CLASSES_MAX } from './layout.ts'

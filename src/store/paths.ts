@@ -50,12 +50,10 @@ type Step<T> = KeyOf<N<T>>
 
 export interface Get<T> {
   (): Immutable<T>
-  <A extends Step<T>>(a: A): Immutable<At<T, A>>
-  <A extends Step<T>, B extends Step<At<T, A>>>(a: A, b: B): Immutable<Two<T, A, B>>
+  <A extends Step<T>>(...path: readonly [A]): Immutable<At<T, A>>
+  <A extends Step<T>, B extends Step<At<T, A>>>(...path: readonly [A, B]): Immutable<Two<T, A, B>>
   <A extends Step<T>, B extends Step<At<T, A>>, C extends Step<Two<T, A, B>>>(
-    a: A,
-    b: B,
-    c: C,
+    ...path: readonly [A, B, C]
   ): Immutable<Three<T, A, B, C>>
   <
     A extends Step<T>,
@@ -63,10 +61,7 @@ export interface Get<T> {
     C extends Step<Two<T, A, B>>,
     D extends Step<Three<T, A, B, C>>,
   >(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
+    ...path: readonly [A, B, C, D]
   ): Immutable<Four<T, A, B, C, D>>
   <
     A extends Step<T>,
@@ -75,11 +70,7 @@ export interface Get<T> {
     D extends Step<Three<T, A, B, C>>,
     E extends Step<Four<T, A, B, C, D>>,
   >(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
+    ...path: readonly [A, B, C, D, E]
   ): Immutable<Five<T, A, B, C, D, E>>
   <
     A extends Step<T>,
@@ -89,14 +80,9 @@ export interface Get<T> {
     E extends Step<Four<T, A, B, C, D>>,
     F extends Step<Five<T, A, B, C, D, E>>,
   >(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
-    f: F,
+    ...path: readonly [A, B, C, D, E, F]
   ): Immutable<At<Five<T, A, B, C, D, E>, F>>
-  (a: Key, b: Key, c: Key, d: Key, e: Key, f: Key, g: Key, ...more: readonly Key[]): unknown
+  (...path: readonly [Key, Key, Key, Key, Key, Key, Key, ...Key[]]): unknown
 }
 
 export interface Has {

@@ -7,7 +7,11 @@
  * one entry for each reference from a new node, or from the record's root, to an old node that is
  * not the in-place kept child of a replaced node.
  *
- * **Ordering, Progress, Crash.** Private to one thread; nothing shared until the record is written.
+ * **Ordering.** Private to one thread until the record is written.
+ *
+ * **Progress.** Wait-free: nothing waits or retries.
+ *
+ * **Crash.** Nothing shared is written.
  */
 
 import { type Memory, wordsOfBlock } from '../memory/memory.ts'

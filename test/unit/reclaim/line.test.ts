@@ -4,7 +4,7 @@ import { verifyHeap } from '../../../src/reclaim/verify.ts'
 import { createTree, decodeTree, setTree } from '../../support/arrays.ts'
 import { testMemory, testThread } from '../../support/heap.ts'
 
-test('a version is published, read, replaced and reclaimed, and every block is accounted for', () => {
+test('a version is published, read, replaced and reclaimed; every block is accounted for', () => {
   const memory = testMemory()
   const thread = testThread(memory, 1)
   const cell = createTree(thread, [1, [2, [3, 4]], [5]])
