@@ -7,7 +7,7 @@
  * reached, so its parent's entry exists and stands before.
  */
 
-import { RootswapError } from '../errors.ts'
+import { rangeError, RootswapError } from '../errors.ts'
 import {
   DONE,
   type DraftScope,
@@ -19,6 +19,7 @@ import {
   placeOf,
   UNSEEN,
 } from './draft-place.ts'
+import { DEPTH_MAX, PATH_SHOWN } from './encode.ts'
 
 /** A plain object or array that the recipe assigned and that holds drafts somewhere. */
 export class Mixed implements Holder {
@@ -125,7 +126,10 @@ export class Plan {
       const value = entry[1]
       if (typeof value !== 'object' || value === null) continue
       if (value instanceof Place || this.#mixed.has(value)) this.#mark(stack)
-      else if (!this.#scanned.has(value) && isPlain(value)) stack.push(this.#enter(value))
+      else if (!this.#scanned.has(value) && isPlain(value)) {
+        if (stack.length >= DEPTH_MAX) throw tooDeep(stack)
+        stack.push(this.#enter(value))
+      }
     }
   }
 
@@ -159,6 +163,12 @@ function isPlain(value: object): boolean {
   if (Array.isArray(value)) return true
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
+}
+
+/** As the encoder says it, before the rest of the value is looked through. */
+function tooDeep(stack: readonly Scan[]): RangeError {
+  const path = stack.slice(0, PATH_SHOWN).map(({ entries, next }) => entries[next - 1]?.[0])
+  return rangeError(`the value is nested deeper than ${DEPTH_MAX} levels`, { path })
 }
 
 function cycle(path: readonly Key[]): RootswapError {

@@ -30,7 +30,7 @@ import { NO_WORD, weightOfCount } from './word.ts'
 /** Containers within containers: what is deeper is taken for a mistake. */
 export const DEPTH_MAX = 100_000
 /** Segments of a path that an error shows. */
-const PATH_SHOWN = 32
+export const PATH_SHOWN = 32
 const STACK_MIN = 1 << 13
 /** A stack larger than this is given back after the write. */
 const STACK_KEPT = 1 << 18
