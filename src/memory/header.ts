@@ -16,6 +16,7 @@ import { RootswapError } from '../errors.ts'
 import {
   CAPACITY_AT,
   CELLS_AT,
+  CHECKSUM_AT,
   FORMAT,
   FORMAT_AT,
   IDENTITY_AT,
@@ -27,6 +28,7 @@ import {
   MAX_WAIT_MS_AT,
   READY_AT,
   RECLAIM_EVERY_AT,
+  SLOTS_AT,
   SPAN_SHIFT_AT,
   spanShiftFor,
   STALL_MS_AT,
@@ -63,6 +65,7 @@ export function writeHeader(words: Words, options: HeaderOptions): Layout {
   m[LIMBO_MAX_AT] = options.limboWordsMax
   m[STALL_MS_AT] = options.stallMs
   m[MAX_WAIT_MS_AT] = options.maxWaitMs
+  m[CHECKSUM_AT] = checksum(m)
   words.store(READY_AT, 1) // [heap-ready] Pairs with [heap-open].
   return layoutOf(options.capacity, options.threads, options.cells, shift)
 }
@@ -80,9 +83,18 @@ export function readHeader(words: Words): Layout {
   const threads = inRange('threads', m[THREADS_AT] as number, 1, 1 << 16)
   const cells = inRange('cells', m[CELLS_AT] as number, 1, 1 << 16)
   expectField('span size', m[SPAN_SHIFT_AT] as number, spanShiftFor(capacity))
+  expectField('checksum', m[CHECKSUM_AT] as number, checksum(m))
+  inRange('registered slots', words.load(SLOTS_AT), 0, threads)
   const layout = layoutOf(capacity, threads, cells, spanShiftFor(capacity))
   if (layout.spanCount < 1) throw bad('threads', threads, 'leaves no room for blocks')
   return layout
+}
+
+/** Of the words before READY: FNV-1a, a word at a time, so that each flipped bit changes it. */
+function checksum(m: Int32Array): number {
+  let sum = 0x811c9dc5 | 0
+  for (let at = 0; at < READY_AT; at++) sum = Math.imul(sum ^ (m[at] as number), 0x01000193)
+  return sum
 }
 
 function expectField(field: string, found: number, expected: number): void {

@@ -49,6 +49,8 @@ export const STALL_MS_AT = 10
 export const MAX_WAIT_MS_AT = 11
 /** once: set to 1 when the header is complete; atomic. */
 export const READY_AT = 12
+/** once: over the words before READY, so that a damaged one is found at opening. */
+export const CHECKSUM_AT = 13
 
 /** CAS by any thread: 0 or the owner's tag; atomic. A cache line of its own. */
 export const LOCK_AT = 32
