@@ -54,7 +54,7 @@ import {
 import type { Memory } from '../memory/memory.ts'
 import { LARGE } from '../memory/size-classes.ts'
 import type { Offset } from '../memory/words.ts'
-import { tagOf } from './lock.ts'
+import { slotOfTag, tagOf } from './lock.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 
@@ -80,13 +80,17 @@ export function reapSlot(
 ): boolean {
   const { memory, lock } = reclaimer
   const at = slotAt(memory.layout, slot)
+  // The lock before the slot: a tag of this slot that was seen while the dead thread still had the
+  // slot is its tag. The generation is an L word: before the lock is had, another reaper of the
+  // same thread may have freed the slot, and its next owner may hold the lock.
+  const owner = lock.owner()
   if (memory.words.load(at + SLOT_STATE) !== threadId + 1) return true
-  const dead = tagOf(slot, memory.m[at + SLOT_GENERATION] as number)
-  if (lock.takeFrom(dead)) {
+  if (slotOfTag(owner) === slot && lock.takeFrom(owner)) {
     reclaimer.journal.repair()
     reclaimer.round.restart()
   } else if (!reclaimer.takeLock(waitMs)) return false
   if (memory.words.load(at + SLOT_STATE) === threadId + 1) {
+    const dead = tagOf(slot, memory.m[at + SLOT_GENERATION] as number)
     new Reaping(reclaimer, slot, dead).run()
   }
   lock.give()

@@ -72,3 +72,62 @@ function copyPath(
   children[index] = child
   return arrayNode(thread, children)
 }
+
+/** What a change does to the children of one node: an old child, by index or from elsewhere. */
+export interface NodeEdit {
+  readonly node: Offset
+  /** For each child of the successor: a word, and where it comes from. */
+  readonly children: readonly Child[]
+}
+
+export interface Child {
+  readonly word: number
+  /** Index of the child of `node` that stays in place here; undefined for everything else. */
+  readonly from?: number
+}
+
+/** The word of a node's child. */
+export function childOf(m: Int32Array, node: Offset, index: number): number {
+  return m[node + 4 + index] as number
+}
+
+/**
+ * The successor of a node in a DAG, and its entry in the delta. A child with `from` is the old one
+ * at that index, kept or (as the word of a new node) replaced below; its entries come after this
+ * call. Another old node is a new reference: `moved` says which words are.
+ */
+export function succeed(
+  thread: HeapThread,
+  edit: NodeEdit,
+  delta: Delta,
+  moved: readonly number[] = [],
+): number {
+  const { m } = thread.memory
+  const kept = new Set(edit.children.map(({ from }) => from))
+  const dropped: number[] = []
+  for (let index = 0; index < (m[edit.node + 3] as number); index++) {
+    if (isReference(childOf(m, edit.node, index)) && !kept.has(index)) dropped.push(index)
+  }
+  delta.replaced(edit.node, dropped)
+  for (const word of moved) delta.included(nodeOf(word))
+  return arrayNode(
+    thread,
+    edit.children.map(({ word }) => word),
+  )
+}
+
+/** A publish from the protected base; `build` gets the old root's node, returns the new word. */
+export function publishTree(
+  thread: HeapThread,
+  cell: RootCell,
+  build: (root: Offset, delta: Delta) => number,
+): boolean {
+  const base = thread.leases.take(cell.rootAt, 0)
+  thread.allocator.begin()
+  const delta = new Delta(thread.memory)
+  const root = build(nodeOf(cell.rootOf(base)), delta)
+  const won = cell.publish(thread, base, root, delta) !== 0
+  if (!won) thread.allocator.abort()
+  thread.leases.release(base, 0)
+  return won
+}

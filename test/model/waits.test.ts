@@ -1,0 +1,6 @@
+/** Each wait against each notify; verify against writers. */
+
+import { waits } from '../support/model-waits.ts'
+import { testScenarios } from '../support/model-test.ts'
+
+testScenarios(waits, { bounded: ['verify-writer'] })

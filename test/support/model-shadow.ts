@@ -1,0 +1,213 @@
+/**
+ * The explorer's shadow heap on the shipped allocator's words, and I5 at each end of a transaction.
+ * Nothing of it is known to the code under test: everything is told by what it writes.
+ *
+ * - A log entry that counts: the block is handed out. One that is taken back: it is given back.
+ * - A root word: the blocks of the writer's log are published; nobody may write them any more, but
+ *   for their count and for a record's link and state.
+ * - The journal is armed: the blocks whose headers it will make free are freed, before they are.
+ * - The journal is disarmed: every count is as I5 says, and nothing free is referenced (I8).
+ */
+
+import { CHUNK_HEAD } from '../../src/memory/allocator.ts'
+import type { WriteEvent } from '../../src/explore.ts'
+import {
+  CHUNK,
+  FREE,
+  isReference,
+  kindOf,
+  nodeOf,
+  RECORD,
+  referenceCount,
+  referencesAt,
+} from '../../src/memory/kinds.ts'
+import {
+  CELL_CURSOR,
+  CELL_NAMED,
+  CELL_OLDEST,
+  CELL_ROOT,
+  CELL_STATE,
+  CELL_WORDS,
+  CLASSES_MAX,
+  DEAD_AT,
+  SLOT_CACHES,
+  SLOT_LEASE_CHAIN,
+  SLOT_LOG,
+  SLOT_LOG_COUNT,
+  SLOT_TICKET,
+  SLOT_WORDS,
+  SPAN_USE,
+  ZOMBIE_AT,
+} from '../../src/memory/layout.ts'
+import { wordsOfBlock } from '../../src/memory/memory.ts'
+import {
+  RECORD_NEXT,
+  RECORD_OUT,
+  RECORD_OUT_WORDS,
+  RECORD_PREVIOUS,
+  RECORD_ROOT,
+  RECORD_WRITER,
+} from '../../src/memory/record.ts'
+import { spanAt, spanOf, spanStart } from '../../src/memory/span-table.ts'
+import { countDamage } from './model-counts.ts'
+import type { Model } from './model-heap.ts'
+
+/** Header and count: the allocator's own at any time. */
+const KEPT = 2
+
+/** Tells the shadow heap of what `shared()` has made. */
+export function shadowed(model: Model): Model {
+  for (const block of liveBlocks(model)) {
+    model.words.shadow.allocated(block, sizeOf(model, block), KEPT)
+    publishBlock(model, block)
+  }
+  return model
+}
+
+/** For `watch`. */
+export function watchHeap(model: Model, write: WriteEvent): void {
+  const { layout } = model.memory
+  const { offset } = write
+  if (offset === layout.journalAt) {
+    if (write.after !== 0) freeArmed(model, write.after)
+    else expectCounts(model)
+    return
+  }
+  const inCells = offset - layout.cellsAt
+  if (inCells >= 0 && offset < layout.slotsAt) {
+    if (inCells % CELL_WORDS === CELL_ROOT) publish(model, write.after)
+    return
+  }
+  const inSlots = offset - layout.slotsAt
+  if (inSlots < 0 || offset >= layout.journalAt) return
+  if (inSlots % SLOT_WORDS === SLOT_LOG_COUNT) logged(model, offset - SLOT_LOG_COUNT, write)
+}
+
+/** For `live`: what may be handed out when all threads have ended. */
+export function* liveBlocks(model: Model): Generator<number> {
+  const { raw, memory } = model
+  const { layout } = memory
+  const found = new Set<number>()
+  const visit: number[] = []
+  const note = (block: number): void => {
+    if (found.has(block)) return
+    found.add(block)
+    visit.push(block)
+  }
+  for (const record of records(model)) {
+    found.add(record)
+    const word = raw[record + RECORD_ROOT] as number
+    if (isReference(word)) note(nodeOf(word))
+  }
+  for (const node of departing(model)) note(node)
+  for (let node = raw[DEAD_AT] as number; node !== 0; node = raw[node + 1] as number) note(node)
+  for (let node = visit.pop(); node !== undefined; node = visit.pop()) {
+    const first = referencesAt(raw, node)
+    const end = first + referenceCount(raw, node, layout)
+    for (let at = first; at < end; at++) {
+      if (isReference(raw[at] as number)) note(nodeOf(raw[at] as number))
+    }
+  }
+  yield* found
+  for (let at = layout.slotsAt; at < layout.journalAt; at += SLOT_WORDS) yield* draft(model, at)
+}
+
+function* records({ raw, memory: { layout } }: Model): Generator<number> {
+  for (let at = layout.cellsAt; at < layout.slotsAt; at += CELL_WORDS) {
+    if (raw[at + CELL_STATE] !== CELL_NAMED) continue
+    for (let record = raw[at + CELL_ROOT] as number; record !== 0;) {
+      yield record
+      record = record === raw[at + CELL_OLDEST] ? 0 : (raw[record + RECORD_PREVIOUS] as number)
+    }
+  }
+  for (let zombie = raw[ZOMBIE_AT] as number; zombie !== 0;) {
+    yield zombie
+    zombie = raw[zombie + RECORD_NEXT] as number
+  }
+}
+
+/** Nodes whose entries a half-done departure still has before it: the shells above may be gone. */
+function* departing({ raw, memory: { layout } }: Model): Generator<number> {
+  for (let at = layout.cellsAt; at < layout.slotsAt; at += CELL_WORDS) {
+    const cursor = raw[at + CELL_CURSOR] as number
+    if (raw[at + CELL_STATE] !== CELL_NAMED || cursor === 0) continue
+    const successor = raw[(raw[at + CELL_OLDEST] as number) + RECORD_NEXT] as number
+    const out = successor + RECORD_OUT
+    for (let entry = cursor - 1; entry < (raw[successor + RECORD_OUT_WORDS] as number);) {
+      yield raw[out + entry] as number
+      entry += 2 + (raw[out + entry + 1] as number)
+    }
+  }
+}
+
+/** Blocks of a slot's log, which has one chunk in scenarios. */
+function* draft({ raw }: Model, slot: number): Generator<number> {
+  const chunk = raw[slot + SLOT_LOG] as number
+  const count = raw[slot + SLOT_LOG_COUNT] as number
+  for (let index = 0; index < count; index++) yield raw[chunk + CHUNK_HEAD + index] as number
+}
+
+function sizeOf({ raw, memory }: Model, block: number): number {
+  return wordsOfBlock({ ...memory, m: raw }, block)
+}
+
+function logged(model: Model, slot: number, { before, after }: WriteEvent): void {
+  const { raw, words } = model
+  if (raw[slot + SLOT_TICKET] === 0) return
+  const chunk = raw[slot + SLOT_LOG] as number
+  const block = raw[chunk + CHUNK_HEAD + Math.min(before, after)] as number
+  if (after > before) words.shadow.allocated(block, sizeOf(model, block), KEPT)
+  else if (words.shadow.isAllocated(block)) words.shadow.freed(block)
+}
+
+function publish(model: Model, record: number): void {
+  const writer = model.raw[record + RECORD_WRITER] as number
+  const slot = model.memory.layout.slotsAt + writer * SLOT_WORDS
+  for (const block of draft(model, slot)) publishBlock(model, block)
+}
+
+function publishBlock(model: Model, block: number): void {
+  const { shadow } = model.words
+  const words = sizeOf(model, block)
+  shadow.published(block, 1)
+  if (kindOf(model.raw, block) === RECORD) {
+    // Link and state are the lock owner's.
+    shadow.published(block + 3, 7)
+    shadow.published(block + 11, words - 11)
+  } else shadow.published(block + KEPT, words - KEPT)
+}
+
+function freeArmed(model: Model, pairs: number): void {
+  const { raw, memory, words } = model
+  const { layout } = memory
+  for (let pair = 0; pair < pairs; pair++) {
+    const at = raw[layout.journalAt + 2 + 2 * pair] as number
+    const value = raw[layout.journalAt + 3 + 2 * pair] as number
+    if (at < layout.firstSpanAt || (value & 15) !== FREE || !isHeader(model, at)) continue
+    if (words.shadow.isAllocated(at) || !belongsToSlot(model, at)) words.shadow.freed(at)
+  }
+}
+
+/** Whether a word is the first of a block: only freeing writes it under the lock. */
+function isHeader({ raw, memory: { layout, classes } }: Model, at: number): boolean {
+  const span = spanOf(layout, at)
+  const size = classes.sizes[(raw[spanAt(layout, span) + SPAN_USE] as number) >>> 8] as number
+  return (at - spanStart(layout, span)) % size === 0
+}
+
+/** Cached blocks and chunks were not handed out by a log. */
+function belongsToSlot({ raw, memory: { layout } }: Model, block: number): boolean {
+  if (kindOf(raw, block) === CHUNK) return true
+  for (let slot = layout.slotsAt; slot < layout.journalAt; slot += SLOT_WORDS) {
+    if (raw[slot + SLOT_LOG] === block || raw[slot + SLOT_LEASE_CHAIN] === block) return true
+    for (let sizeClass = 0; sizeClass < CLASSES_MAX; sizeClass++) {
+      if (raw[slot + SLOT_CACHES + sizeClass] === block) return true
+    }
+  }
+  return false
+}
+
+function expectCounts({ raw, memory }: Model): void {
+  const damage = countDamage(raw, memory.layout)
+  if (damage !== undefined) throw new RangeError(damage)
+}

@@ -1,0 +1,25 @@
+/** Makes a test of each scenario: its claim, its counts, and that it was not vacuous. */
+
+import { expect, test } from 'vitest'
+import { type ModelScenario, reportOf, runModel } from './model-run.ts'
+
+/** Explored to their bound in the time that they have; the others say how far they came. */
+export interface Expectations {
+  /** Scenarios that may stop before their bound is exhausted: they make no claim of it. */
+  readonly bounded?: readonly string[]
+}
+
+export function testScenarios(
+  scenarios: readonly ModelScenario[],
+  { bounded = [] }: Expectations = {},
+): void {
+  for (const scenario of scenarios) {
+    test(`${scenario.claim} (${scenario.name})`, { timeout: 60_000 }, () => {
+      const outcome = runModel(scenario)
+      console.log(reportOf(outcome))
+      if (!bounded.includes(scenario.name)) expect(outcome.result.exhausted).toBe(true)
+      expect(scenario.meets.filter((what) => outcome.seen.of(what) === 0)).toEqual([])
+      expect(outcome.result.executions).toBeGreaterThan(20)
+    })
+  }
+}
