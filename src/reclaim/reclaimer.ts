@@ -34,6 +34,8 @@ export interface ReclaimTuning {
 
 /** Slices that a writer out of memory runs before it looks again. */
 const SLICES_TO_RELIEVE = 64
+/** Milliseconds that a refill waits for the lock when no fresh span is left, per attempt. */
+const REFILL_WAIT_MS = 2
 
 export const DEFAULT_TUNING: ReclaimTuning = { slice: 4096, batchPairs: 512 }
 
@@ -45,6 +47,10 @@ export class Reclaimer implements Supply {
   readonly spans: Spans
   readonly round: Round
   #allocator: Allocator | undefined
+  /** The last refill did not get the lock, so it says nothing about what is free. */
+  #missedLock = false
+  /** The heap seems full: the next refill waits for the lock. */
+  #pressed = false
 
   constructor(memory: Memory, slot: Slot, tuning: ReclaimTuning, chunkWords: number) {
     this.memory = memory
@@ -88,14 +94,14 @@ export class Reclaimer implements Supply {
   }
 
   refill(sizeClass: number): Offset {
-    if (!this.lock.tryTake()) return 0
+    if (!this.#takeToRefill()) return 0
     const block = this.spans.refill(this.#served(), sizeClass)
     this.lock.give()
     return block
   }
 
   run(spans: number): Offset {
-    if (!this.lock.tryTake()) return 0
+    if (!this.#takeToRefill()) return 0
     const block = this.spans.takeRun(this.#served(), this.slot.index, spans)
     this.lock.give()
     return block
@@ -105,9 +111,11 @@ export class Reclaimer implements Supply {
     const { words, m } = this.memory
     if (attempt > (m[MAX_WAIT_MS_AT] as number)) return false
     const before = words.load(FREED_AT)
+    this.#pressed = true
     const end = this.attempt(SLICES_TO_RELIEVE)
     if (words.load(FREED_AT) !== before) return true
-    if (end === 'idle') return attempt === 0
+    // Nothing to reclaim is the end only for who could look into the free lists.
+    if (end === 'idle' && !this.#missedLock) return attempt === 0
     words.wait(ROUND_AT, words.load(ROUND_AT), 1)
     return true
   }
@@ -124,6 +132,14 @@ export class Reclaimer implements Supply {
         holders: reportSlots(memory),
       },
     )
+  }
+
+  /** A refill tries the lock once while fresh spans may do instead, and waits once they may not. */
+  #takeToRefill(): boolean {
+    const taken = this.#pressed ? this.takeLock(REFILL_WAIT_MS) : this.lock.tryTake()
+    this.#missedLock = !taken
+    if (taken) this.#pressed = false
+    return taken
   }
 
   #served(): Allocator {
