@@ -40,7 +40,7 @@ function missing() {
   if (!has('gcc')) return 'gcc is not installed: the models are compiled'
   if (has('spin')) return undefined
   if (process.getuid?.() !== 0 || !has('apt-get')) {
-    return 'spin is not installed: as root, apt-get install spin (Debian, Ubuntu); else spinroot.com'
+    return 'spin is not installed: as root, apt-get install spin (Debian, Ubuntu)'
   }
   for (const words of [['update'], ['install', '--yes', '--no-install-recommends', 'spin']]) {
     const { status } = spawnSync('apt-get', ['-qq', ...words], { stdio: ['ignore', 2, 2] })
