@@ -4,7 +4,8 @@
  *
  * **Invariants.** A slot is reaped only while its STATE names the dead thread. Order: journal (if
  * the dead held the lock), arrivals, draft, caches, chunks, spans, words, slot; the slot is last,
- * so that its tag stays good for the lock until everything is done.
+ * so that its tag stays good for the lock until everything is done. A thread that reaps itself
+ * holds the lock by that very tag, and gives it before the slot.
  *
  * **Ordering.** The exit event happens after everything that the dead thread did. `[slot-free]` the
  * store that frees the slot Pairs with [slot-claim].
@@ -92,6 +93,10 @@ export function reapSlot(
   if (memory.words.load(at + SLOT_STATE) === threadId + 1) {
     const dead = tagOf(slot, memory.m[at + SLOT_GENERATION] as number)
     new Reaping(reclaimer, slot, dead).run()
+    // A thread that leaves gives the lock before its slot: a lock is found by the slot of its owner.
+    if (slot === reclaimer.slot.index) lock.give()
+    memory.words.store(at + SLOT_STATE, 0) // [slot-free] Pairs with [slot-claim].
+    if (slot === reclaimer.slot.index) return true
   }
   lock.give()
   return true
@@ -133,7 +138,7 @@ class Reaping {
     this.#freeChunks()
     this.#unclaimStraySpans()
     this.#clearWords()
-    this.#freeSlot()
+    this.#endGeneration()
   }
 
   /** A span that was cut but not yet owned may already be the cache: forget it there. */
@@ -282,11 +287,10 @@ class Reaping {
     }
   }
 
-  #freeSlot(): void {
-    const { words } = this.#memory
+  /** The next owner's tag differs. Once too often, where a reaper dies here, does no harm. */
+  #endGeneration(): void {
     const generationAt = this.#at + SLOT_GENERATION
     this.#m[generationAt] = ((this.#m[generationAt] as number) + 1) & 0x3fff
-    words.store(this.#at + SLOT_STATE, 0) // [slot-free] Pairs with [slot-claim].
   }
 
   #free(block: Offset): void {

@@ -132,4 +132,36 @@ const leaving: ModelScenario = {
   }),
 }
 
-export const slots = [registration, lateNotice, leaving]
+const leavingDies: ModelScenario = {
+  name: 'crash-leave',
+  claim: 'a thread dies while it leaves: its slot and the lock come back',
+  meets: ['left', 'reaped'],
+  make: (seen: Seen) => ({
+    ...common,
+    shared: () => shadowed(modelOf({ slots: 2, trees: [before], sizes })),
+    threads: {
+      leaver({ memory }) {
+        const thread = threadAt(memory, 1, FINE)
+        setTree(thread, cellOf(memory), [1, 0], 7)
+        while (!thread.leave(0)) rest(memory)
+        seen.add('left')
+      },
+      reaper: {
+        after: 'leaver crashed',
+        crash: false,
+        run({ memory }) {
+          reapAll(threadAt(memory, 0), idOf(1))
+          seen.add('reaped')
+        },
+      },
+    },
+    after(model) {
+      expectNobody(model, idOf(1))
+      settled(model)
+    },
+    crashes: 1,
+    preemptions: 1,
+  }),
+}
+
+export const slots = [registration, lateNotice, leaving, leavingDies]
