@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { machine, type Row } from './rows.ts'
 
-const BENCHES = ['current', 'update', 'readers', 'memory', 'create'] as const
+const BENCHES = ['current', 'update', 'readers', 'memory', 'create', 'words'] as const
 const MARK = '<!-- rows -->'
 
 function runOne(name: string): Promise<Row[]> {
