@@ -242,7 +242,9 @@ export class Text {
   /** Whether a value word is this string. */
   wordEquals(word: number, value: string): boolean {
     if ((word & 7) === TAG_STRING) return this.equals(nodeOf(word), value)
-    return value.length <= IMMEDIATE_LENGTH_MAX && stringToImmediate(value) === word
+    // `NO_WORD` is what short two-byte strings have for an immediate, and what a missing word is.
+    if (word === NO_WORD || value.length > IMMEDIATE_LENGTH_MAX) return false
+    return stringToImmediate(value) === word
   }
 }
 

@@ -161,6 +161,17 @@ describe('set, delete and replace', () => {
     expect(settled(store).liveBlocks).toBe(blocks)
   })
 
+  test('replace adds short strings of two-byte characters, as elements and as properties', () => {
+    for (const text of ['\ud800', 'кл', 'é€', '日本語', 'xé', '']) {
+      const store = create<unknown>({ list: [], object: {} })
+      const next = { list: [text, text], object: { key: text, [text]: [text] } }
+      store.replace(next)
+      expect(JSON.stringify(store.current)).toBe(JSON.stringify(next))
+      settled(store)
+      store.close()
+    }
+  })
+
   test('replace by another order of keys is a change, as JSON.stringify sees it', () => {
     const store = create<Record<string, number>>({ a: 1, b: 2 })
     expect(store.replace({ b: 2, a: 1 }).changed).toBe(true)
