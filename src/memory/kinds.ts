@@ -51,7 +51,8 @@ export const BUCKET = 9
 /** own: key length << 2 | key form. w2 birth, w3 hash, w4 order index, then the key's characters
  *  where they are inline, else one value word; then the value's word. */
 export const ENTRY = 10
-/** Private words of a kind that values define (bigint, date, binary). w2 birth, no references. */
+/** Words that only values read (bigint, date, binary), no references. own: sort << 5 | weight.
+ *  w2 birth, w3 length, then data. */
 export const BOX = 11
 /** A version record; see versions/record.ts. Its references are counted by rounds, not here. */
 export const RECORD = 12

@@ -15,9 +15,10 @@
  */
 
 import { RootswapError } from '../errors.ts'
-import { isReference, kindOf, nodeOf, STRING, DOUBLE, BOX } from '../memory/kinds.ts'
+import { isReference, kindOf, nodeOf, STRING, DOUBLE } from '../memory/kinds.ts'
 import { LEASE_SOFT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
+import { isBigInt } from '../values/box.ts'
 import type { RootCell as ValueCell, Source } from '../values/decode-cells.ts'
 import type { Key } from '../values/immutable.ts'
 import { findPath, MISSING } from '../values/lookup.ts'
@@ -259,13 +260,14 @@ export class StoreReader {
 /** What is read inside a section: protected until the section ends, so strings are not cached. */
 const UNCACHED: Source = { era: -1, check: () => {} }
 
+/** Whether the value has an identity, so that it must be the one that `current` has. */
 function isContainer(m: Int32Array, word: number): boolean {
   if (word === MISSING || !isReference(word)) return false
   const kind = kindOf(m, nodeOf(word))
-  return kind !== STRING && kind !== DOUBLE && kind !== BOX
+  return kind !== STRING && kind !== DOUBLE && !isBigInt(m, word)
 }
 
-/** Walks a decoded value; the path is known to lead to a container. */
+/** Walks a decoded value; the path is known to lead to a value with identity. */
 function step(value: unknown, path: readonly Key[]): unknown {
   let found = value
   for (const key of path) {

@@ -21,11 +21,13 @@ import {
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
+import { sameBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import { entryOrder, entryValue } from './entry.ts'
 import { vectorOfList, vectorWords } from './list.ts'
 import { isInteger } from './order.ts'
-import { isPlainArray, isPlainObject, ownKeysOnly, prototypeIsClean } from './plain.ts'
+import { isPlainArray, isPlainObject, isRevoked, ownKeysOnly } from './plain.ts'
+import { prototypeIsClean } from './plain.ts'
 import { Preorder } from './preorder.ts'
 import type { Shape } from './shapes.ts'
 import { Pair, succeed } from './succeed.ts'
@@ -165,6 +167,7 @@ class Comparison {
   /** Whether the value is a container of the same sort as the old word's. */
   #comparable(word: number, value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !isReference(word)) return false
+    if (isRevoked(value)) return false
     const node = nodeOf(word)
     switch (kindOf(this.#m, node)) {
       case ARRAY:
@@ -183,7 +186,8 @@ class Comparison {
     if (typeof value === 'string') return this.#ctx.text.wordEquals(word, value)
     if (typeof value !== 'number') {
       const immediate = valueToImmediate(value)
-      return immediate === word && immediate !== NO_WORD
+      if (immediate !== NO_WORD) return immediate === word
+      return sameBox(this.#ctx.memory, word, value)
     }
     const immediate = numberToImmediate(value)
     if (immediate !== NO_WORD) return immediate === word
@@ -316,7 +320,7 @@ class Comparison {
   #stays(word: number, value: unknown, index: number): boolean {
     if (typeof value === 'string') return this.#ctx.text.wordEquals(word, value)
     if (typeof value !== 'object' || value === null) return this.#sameScalar(word, value)
-    if (!this.#comparable(word, value)) return false
+    if (!this.#comparable(word, value)) return this.#sameScalar(word, value)
     this.#waiting[this.#waits] = value
     this.#places[this.#waits++] = index
     return true

@@ -172,9 +172,8 @@ export function isLight(reader: Reader, word: number): boolean {
   switch ((m[nodeOf(word)] as number) & 15) {
     case OBJECT:
     case ARRAY:
-      return weightOf(m, word) <= reader.lightWeightMax
     case BOX:
-      return true
+      return weightOf(m, word) <= reader.lightWeightMax
     default:
       return false
   }
@@ -255,6 +254,7 @@ function shellOf(reader: Reader, word: number, shells: Shells): unknown {
   if (isLight(reader, word)) return eager(reader, reader.m, word)
   const node = nodeOf(word)
   const kind = (reader.m[node] as number) & 15
+  if (kind === BOX) return reader.box(node)
   const target = kind === ARRAY || kind === LIST ? [] : {}
   shells.targets.push(target)
   shells.nodes.push(node)

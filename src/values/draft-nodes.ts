@@ -19,6 +19,7 @@ import {
   TAG_OBJECT,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
+import { sameBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import { listAt, listOf } from './list.ts'
 import type { Shape } from './shapes.ts'
@@ -50,12 +51,13 @@ export function isArray(m: Int32Array, word: number): boolean {
   return kind === ARRAY || kind === LIST
 }
 
-/** Whether a word says this scalar; false where either is something else. */
+/** Whether a word says this scalar or box; false where either is something else. */
 export function sameScalar(codec: Codec, word: number, value: unknown): boolean {
   if (typeof value === 'string') return codec.text.wordEquals(word, value)
   const immediate = valueToImmediate(value)
   if (immediate !== NO_WORD) return immediate === word
-  if (typeof value !== 'number' || (word & 7) !== TAG_NODE) return false
+  if (typeof value !== 'number') return sameBox(codec.memory, word, value)
+  if ((word & 7) !== TAG_NODE) return false
   const { m, words } = codec.memory
   const node = nodeOf(word)
   return kindOf(m, node) === DOUBLE && words.doubles[(node + 2) >> 1] === value

@@ -9,11 +9,10 @@
  */
 
 import { typeError } from '../errors.ts'
-import { isReference } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Codec } from './codec.ts'
 import { sameScalar } from './draft-nodes.ts'
-import { isContainer, NULL } from './word.ts'
+import { isRevoked } from './plain.ts'
 
 /** A draft answers this with its place. */
 export const PLACE = Symbol('rootswap.place')
@@ -128,13 +127,7 @@ export abstract class Place implements Holder, ProxyHandler<object> {
 
   /** Whether a word of the old version already says `value`, which is no draft. */
   says(word: number, value: unknown): boolean {
-    if (typeof value !== 'object' && typeof value !== 'bigint') {
-      return sameScalar(this.scope.codec, word, value)
-    }
-    if (value === null) return word === NULL
-    const { m } = this.scope.codec.memory
-    // A date or another value that is read as a whole, and was not taken out of its place.
-    return isReference(word) && !isContainer(m, word) && this.scope.scalar(word) === value
+    return sameScalar(this.scope.codec, word, value)
   }
 
   /** Every trap begins here: a draft ends with its recipe. */
@@ -165,7 +158,7 @@ export abstract class Place implements Holder, ProxyHandler<object> {
 }
 
 export function placeOf(value: unknown): Place | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
+  if (typeof value !== 'object' || value === null || isRevoked(value)) return undefined
   return (value as { [PLACE]?: Place })[PLACE]
 }
 

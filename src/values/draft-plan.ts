@@ -19,7 +19,8 @@ import {
   placeOf,
   UNSEEN,
 } from './draft-place.ts'
-import { DEPTH_MAX, PATH_SHOWN } from './encode.ts'
+import { DEPTH_MAX } from './encode.ts'
+import { isRevoked, PATH_SHOWN } from './plain.ts'
 
 /** A plain object or array that the recipe assigned and that holds drafts somewhere. */
 export class Mixed implements Holder {
@@ -70,7 +71,7 @@ export class Plan {
 
   /** The holder that a raw value is, if it needs building. */
   holderOf(raw: unknown): Holder | undefined {
-    if (typeof raw !== 'object' || raw === null) return undefined
+    if (typeof raw !== 'object' || raw === null || isRevoked(raw)) return undefined
     if (raw instanceof Place) return raw.modified ? raw : undefined
     if (!this.#scanned.has(raw) && isPlain(raw)) this.#scan(raw)
     return this.#mixed.get(raw)
@@ -124,7 +125,7 @@ export class Plan {
         continue
       }
       const value = entry[1]
-      if (typeof value !== 'object' || value === null) continue
+      if (typeof value !== 'object' || value === null || isRevoked(value)) continue
       if (value instanceof Place || this.#mixed.has(value)) this.#mark(stack)
       else if (!this.#scanned.has(value) && isPlain(value)) {
         if (stack.length >= DEPTH_MAX) throw tooDeep(stack)
@@ -160,6 +161,7 @@ function unwrapIn(scope: DraftScope, value: unknown): unknown {
 }
 
 function isPlain(value: object): boolean {
+  if (isRevoked(value)) return false
   if (Array.isArray(value)) return true
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null

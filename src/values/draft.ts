@@ -6,13 +6,14 @@
  * memory, so a recipe may take its time, throw, or run again. The caller protects the old version
  * until the new one is published.
  *
- * What is neither an object nor an array (text, numbers, and what `decode` reads: dates, binary
- * data, Maps and Sets) is not drafted: it is replaced as a whole.
+ * What is neither an object nor an array (text, numbers, dates, binary data) is not drafted: it is
+ * replaced as a whole.
  */
 
 import { typeError } from '../errors.ts'
-import { DOUBLE, isReference, kindOf, nodeOf, TAG_STRING } from '../memory/kinds.ts'
+import { isReference } from '../memory/kinds.ts'
 import type { Delta } from '../versions/delta.ts'
+import { isBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import { ArrayPlace } from './draft-array.ts'
 import { Builder } from './draft-build.ts'
@@ -26,24 +27,19 @@ import { NO_WORD } from './word.ts'
 
 export { currentOf, originalOf } from './draft-current.ts'
 
-/** Reads a word that is neither an object, an array, text nor a number. */
-export type DecodeOther = (word: number) => unknown
-
 export class DraftSession implements DraftScope {
   readonly codec: Codec
   /** What the recipe gets: a draft, or the value itself where it is no object or array. */
   readonly root: unknown
   readonly #rootWord: number
   readonly #rootPlace: Place | undefined
-  readonly #decode: DecodeOther | undefined
-  /** Values that `decode` made: one object per node, as long as the recipe runs. */
+  /** Values that `scalar` made: one object per node, as long as the recipe runs. */
   #decoded: Map<number, unknown> | undefined = undefined
   #live = true
 
-  constructor(codec: Codec, rootWord: number, decode?: DecodeOther) {
+  constructor(codec: Codec, rootWord: number) {
     this.codec = codec
     this.#rootWord = rootWord
-    this.#decode = decode
     const root = this.#open(undefined, '', rootWord)
     this.#rootPlace = root instanceof Place ? root : undefined
     this.root = root instanceof Place ? root.proxy : root
@@ -103,10 +99,9 @@ export class DraftSession implements DraftScope {
 
   scalar(word: number): unknown {
     const { m } = this.codec.memory
-    const direct = !isReference(word) || (word & 7) === TAG_STRING || this.#decode === undefined
-    if (direct || kindOf(m, nodeOf(word)) === DOUBLE) return scalar(this.codec, word)
+    if (!isBox(m, word)) return scalar(this.codec, word)
     const decoded = (this.#decoded ??= new Map())
-    if (!decoded.has(word)) decoded.set(word, this.#decode(word))
+    if (!decoded.has(word)) decoded.set(word, scalar(this.codec, word))
     return decoded.get(word)
   }
 }

@@ -18,19 +18,19 @@ import {
   TAG_OBJECT,
 } from '../memory/kinds.ts'
 import type { Memory } from '../memory/memory.ts'
+import { writeBox } from './box.ts'
 import { Consed } from './intern.ts'
 import { listOf } from './list.ts'
-import { describe, isPlainArray, isPlainObject, ownKeysOnly, prototypeIsClean } from './plain.ts'
+import { describe, isPlainArray, isPlainObject, isRevoked, ownKeysOnly } from './plain.ts'
+import { PATH_SHOWN, prototypeIsClean, show, unsupported } from './plain.ts'
 import { Scalars } from './scalars.ts'
 import type { Shape, Shapes } from './shapes.ts'
 import { tableOf } from './table.ts'
 import type { Text } from './text.ts'
-import { NO_WORD, weightOfCount } from './word.ts'
+import { NO_WORD, weightOf, weightOfCount } from './word.ts'
 
 /** Containers within containers: what is deeper is taken for a mistake. */
 export const DEPTH_MAX = 100_000
-/** Segments of a path that an error shows. */
-export const PATH_SHOWN = 32
 const STACK_MIN = 1 << 13
 /** A stack larger than this is given back after the write. */
 const STACK_KEPT = 1 << 18
@@ -67,6 +67,7 @@ export class Encoder {
   consing = true
   /** Where the value given to `encodeNext` will stand, for the path of an error. */
   pathTo: () => (string | number)[] = nowhere
+  readonly memory: Memory
   readonly m: Int32Array
   readonly allocator: Allocator
   readonly text: Text
@@ -88,6 +89,7 @@ export class Encoder {
   #clean = true
 
   constructor(memory: Memory, allocator: Allocator, shapes: Shapes, text: Text) {
+    this.memory = memory
     this.m = memory.m
     this.allocator = allocator
     this.text = text
@@ -108,8 +110,7 @@ export class Encoder {
     if (typeof value === 'object' && value !== null) return this.#tree(value)
     this.#depth = 0
     const word = this.#scalars.encode(value)
-    if (word === NO_WORD) throw this.#unsupported(value, undefined)
-    return word
+    return word === NO_WORD ? this.#box(value, undefined) : word
   }
 
   /** Forgets which nodes this draft has: before a draft's first value, and after a rewind. */
@@ -151,6 +152,7 @@ export class Encoder {
 
   /** The word of a container all of whose children are scalars, else 0 and a new frame. */
   #open(value: object): number {
+    if (isRevoked(value)) throw this.#unsupported(value, undefined)
     if (Array.isArray(value)) {
       if (!isPlainArray(value)) throw this.#unsupported(value, undefined)
       return this.#openArray(value)
@@ -158,12 +160,16 @@ export class Encoder {
     if (isPlainObject(value)) {
       return this.#openObject(ownKeysOnly(value, this.#clean), value)
     }
-    return this.#openOther(value)
+    const word = this.#box(value, undefined)
+    this.#total = 2 ** weightOf(this.m, word)
+    return word
   }
 
-  /** Values of further kinds go here. */
-  #openOther(value: object): number {
-    throw this.#unsupported(value, undefined)
+  /** A value that is one opaque node. */
+  #box(value: unknown, key: string | number | undefined): number {
+    const word = writeBox(this, value)
+    if (word === NO_WORD) throw this.#unsupported(value, key)
+    return word
   }
 
   #openArray(value: readonly unknown[]): number {
@@ -180,8 +186,7 @@ export class Encoder {
         this.#wait(child, index)
       } else {
         const word = this.#scalars.encode(child)
-        if (word === NO_WORD) throw this.#unsupported(child, index)
-        stack[base + index] = word
+        stack[base + index] = word === NO_WORD ? this.#box(child, index) : word
       }
     }
     if (this.#waits === from) {
@@ -218,8 +223,7 @@ export class Encoder {
         this.#wait(child, count)
       } else {
         const word = this.#scalars.encode(child)
-        if (word === NO_WORD) throw this.#unsupported(child, key)
-        stack[base + count] = word
+        stack[base + count] = word === NO_WORD ? this.#box(child, key) : word
       }
       count++
     }
@@ -354,15 +358,7 @@ export class Encoder {
 
   #unsupported(value: unknown, key: string | number | undefined): RootswapError {
     const path = this.#path(key, Infinity)
-    const found = describe(value)
-    return new RootswapError(
-      'ERR_UNSUPPORTED_VALUE',
-      `${found} cannot be stored, at ${show(path)}`,
-      {
-        path,
-        found,
-      },
-    )
+    return unsupported(describe(value), path)
   }
 
   /** The keys that lead to the container being opened, and then `key`. */
@@ -376,10 +372,4 @@ export class Encoder {
     if (key !== undefined) path.push(key)
     return path
   }
-}
-
-function show(path: readonly (string | number)[]): string {
-  if (path.length === 0) return 'the root'
-  const shown = path.slice(0, PATH_SHOWN).map((key) => JSON.stringify(key))
-  return `path [${shown.join(', ')}${path.length > PATH_SHOWN ? ', …' : ''}]`
 }

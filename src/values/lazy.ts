@@ -14,7 +14,7 @@
  */
 
 import { corrupt } from '../errors.ts'
-import { isReference, LIST, LIST_NODE, nodeOf, OBJECT, TABLE } from '../memory/kinds.ts'
+import { BOX, isReference, LIST, LIST_NODE, nodeOf, OBJECT, TABLE } from '../memory/kinds.ts'
 import { Cell, isListLike, kindOfWord, mirror, type Origin, type State } from './decode-cells.ts'
 import { type Decoded, eager, isLight, type Reader, setOwn } from './decode.ts'
 import { immediateToValue } from './word.ts'
@@ -94,7 +94,7 @@ export class Filler {
     const { state } = cell
     if (state === undefined) {
       const origin = this.#enter(cell)
-      if (isLight(reader, cell.word)) {
+      if (isLight(reader, cell.word) || kindOfWord(reader.m, cell.word) === BOX) {
         cell.value = eager(reader, reader.m, cell.word)
         cell.origin = undefined
         return

@@ -5,6 +5,7 @@
 import { corrupt } from '../errors.ts'
 import {
   ARRAY,
+  BOX,
   DOUBLE,
   isReference,
   kindOf,
@@ -17,6 +18,7 @@ import {
   TAG_STRING,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
+import { readBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import type { Key } from './immutable.ts'
 import { listAt } from './list.ts'
@@ -84,13 +86,14 @@ export function findPath(ctx: Codec, word: number, path: readonly Key[]): number
 }
 
 /** The value of a word that is no container. */
-export function scalar(ctx: Codec, word: number): undefined | null | boolean | number | string {
+export function scalar(ctx: Codec, word: number): unknown {
   if (!isReference(word)) return immediateToValue(word)
   if ((word & 7) === TAG_STRING) return ctx.text.read(nodeOf(word))
   const { m, words } = ctx.memory
   const node = nodeOf(word)
   const kind = kindOf(m, node)
   if (kind === DOUBLE) return words.doubles[(node + 2) >> 1]
+  if (kind === BOX) return readBox(m, words.doubles, node)
   throw corrupt(`a node of kind ${kind} is not a scalar`, { block: node, kind })
 }
 

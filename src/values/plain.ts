@@ -1,5 +1,27 @@
 /** Which JavaScript values are plain objects and arrays, of this realm or another. */
 
+import { RootswapError } from '../errors.ts'
+
+/** How many prototypes there are above an object; one of a subclass has more. */
+export function prototypesOf(value: object): number {
+  let count = 0
+  let above: unknown = Object.getPrototypeOf(value)
+  // Bound: the depth of a hierarchy of classes.
+  for (; above !== null; above = Object.getPrototypeOf(above)) count++
+  return count
+}
+
+/** A revoked proxy throws whatever it is asked. */
+export function isRevoked(value: object): boolean {
+  // user's callback: it is the user's proxy that throws; nothing shared is touched
+  try {
+    Array.isArray(value)
+    return false
+  } catch {
+    return true
+  }
+}
+
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
@@ -55,8 +77,31 @@ export function describe(value: unknown): string {
 }
 
 function className(value: object): string {
+  if (isRevoked(value)) return 'Proxy, revoked'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  if (tag !== 'Object' && tag !== 'Array') return tag
   const maker: unknown = (value as { constructor?: unknown }).constructor
   return typeof maker === 'function' && maker.name !== '' ? maker.name : tag
+}
+
+/** Segments of a path that an error shows. */
+export const PATH_SHOWN = 32
+
+/** The error for a value that cannot be stored. */
+export function unsupported(found: string, path: readonly unknown[]): RootswapError {
+  return new RootswapError('ERR_UNSUPPORTED_VALUE', `${found} cannot be stored, at ${show(path)}`, {
+    path,
+    found,
+  })
+}
+
+export function show(path: readonly unknown[]): string {
+  if (path.length === 0) return 'the root'
+  const shown = path.slice(0, PATH_SHOWN).map(showKey)
+  return `path [${shown.join(', ')}${path.length > PATH_SHOWN ? ', …' : ''}]`
+}
+
+/** Of a Map the key may be any primitive. */
+export function showKey(key: unknown): string {
+  if (typeof key === 'string') return JSON.stringify(key)
+  return typeof key === 'bigint' ? `${key}n` : String(key)
 }

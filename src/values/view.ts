@@ -7,6 +7,7 @@
  * that was handed out of it reads as on the first day.
  */
 
+import { readBox } from './box.ts'
 import { Cell, type Hold, Origin, RootCell, type Source } from './decode-cells.ts'
 import { type CodecLike, LEFTOVER_VALUES_MAX, LIGHT_WEIGHT_MAX, Reader, whole } from './decode.ts'
 import { Filler, type ViewMaker } from './lazy.ts'
@@ -40,7 +41,7 @@ export class Decoder {
     this.#reader = new Reader(codec, {
       lightWeightMax: options.lightWeightMax ?? LIGHT_WEIGHT_MAX,
       leftoverValuesMax: options.leftoverValuesMax ?? LEFTOVER_VALUES_MAX,
-      box: options.box,
+      box: options.box ?? ((node) => readBox(this.#reader.m, this.#reader.doubles, node)),
     })
     this.#filler = new Filler(this.#reader, options.view)
   }

@@ -11,6 +11,7 @@
 
 import {
   ARRAY,
+  BOX,
   isReference,
   kindOf,
   LIST,
@@ -19,6 +20,7 @@ import {
   OWN_SHIFT,
   TABLE,
   TAG_IMMEDIATE,
+  TAG_NODE,
 } from '../memory/kinds.ts'
 
 /** No value word: it would refer to a plain object at offset 0, where no block can be. */
@@ -110,9 +112,14 @@ export function weightOfCount(values: number): number {
   return values > 2 ** 30 ? WEIGHT_MAX : 32 - Math.clz32(values - 1)
 }
 
-/** The weight of what a word holds; 0 for anything but a container. */
+/** The weight of what a word holds; 0 for anything but a container or binary data. */
 export function weightOf(m: Int32Array, word: number): number {
-  return isContainer(m, word) ? ((m[nodeOf(word)] as number) >>> OWN_SHIFT) & WEIGHT_MAX : 0
+  return weighs(m, word) ? ((m[nodeOf(word)] as number) >>> OWN_SHIFT) & WEIGHT_MAX : 0
+}
+
+function weighs(m: Int32Array, word: number): boolean {
+  if ((word & 7) === TAG_NODE && kindOf(m, nodeOf(word)) === BOX) return true
+  return isContainer(m, word)
 }
 
 /** The weight of a container that has these words as children. */

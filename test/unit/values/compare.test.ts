@@ -144,7 +144,7 @@ describe('replacing a value', () => {
       }
       return undefined
     }
-    const bad = new Date()
+    const bad = new RegExp('x')
     const expected = { code: 'ERR_UNSUPPORTED_VALUE' }
     expect(at(bad)).toMatchObject({ ...expected, path: [] })
     expect(at({ a: [{ b: bad }] })).toMatchObject({ ...expected, path: ['a', 0, 'b'] })
