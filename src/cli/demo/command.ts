@@ -60,8 +60,8 @@ export async function demoCommand(command: DemoCommand, signal: AbortSignal): Pr
   const { stdout } = process
   const write = (text: string): void => void stdout.write(text)
   const faults = command.selfTest ? new PlantedFaults() : undefined
-  const terminal =
-    stdout.isTTY && !command.json ? new TerminalView(stdout, command.seconds) : undefined
+  const isLive = stdout.isTTY && process.env['TERM'] !== 'dumb' && !command.json
+  const terminal = isLive ? new TerminalView(stdout, command.seconds) : undefined
   const view: DemoView = terminal ?? (command.json ? new SilentView() : new PlainView(write))
   let summary: Summary
   try {

@@ -28,6 +28,13 @@ export function configFile(): string {
   return join(folder, 'examples', 'service', 'app.json')
 }
 
+/** What the service is configured with before anybody edits anything. */
+export function loadConfig(): unknown {
+  const file = configFile()
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
+  throw new RootswapError('ERR_INVALID_ARGUMENT', `${file} is missing: the demo configures with it`)
+}
+
 /** Reads and parses the data. Throws `ERR_INVALID_ARGUMENT` that says what to do instead. */
 export function loadData(given: string | undefined): DemoData {
   const file = given ?? compatDataFile()

@@ -4,7 +4,6 @@
  * killed in the middle of it all. At the end everything is counted.
  */
 
-import { readFileSync } from 'node:fs'
 import { createStore } from '../../store/open.ts'
 import type { Store } from '../../store/store.ts'
 import { micros, pause } from './clock.ts'
@@ -12,7 +11,7 @@ import { checkHeap, countLostUpdates } from './checks.ts'
 import { editLive, EDIT_COUNT, INVALID_COUNT } from './config-edits.ts'
 import { ConfigFile } from './config-file.ts'
 import { countCommit, type DemoDocument, makeDocument, samplePaths } from './document.ts'
-import { configFile, loadData } from './files.ts'
+import { configFile, loadConfig, loadData } from './files.ts'
 import { measurePrivateCopy, residentBytes } from './memory.ts'
 import { DemoPool, FLAGS } from './pool.ts'
 import { Publisher } from './publisher.ts'
@@ -91,7 +90,7 @@ async function prepare(data: string | undefined, view: DemoView): Promise<Prepar
   view.say(`${title}, ${megabytes(bytes)} of JSON`)
   const privateCopyBytes = await measurePrivateCopy(file)
   view.say(`a private copy of it takes ${megabytes(privateCopyBytes)} in each worker`)
-  const config: unknown = JSON.parse(readFileSync(configFile(), 'utf8'))
+  const config = loadConfig()
   const begin = micros()
   const store = createStore(makeDocument(value, config), { label: 'main' })
   view.say(`one shared copy was made in ${duration(micros() - begin)}`)
@@ -105,9 +104,16 @@ function start({ store, subject }: Prepared, workers: number, failure: Failure):
       countCommit(draft, 'config')
     })
   })
-  const pool = new DemoPool(store, workers, subject.sample, (error) => failure.is(error))
-  const publisher = new Publisher(store, subject.sample.flags.slice(0, FLAGS), pool.readers)
-  return { store, pool, publisher, config, subject }
+  try {
+    const pool = new DemoPool(store, workers, subject.sample, (error) => failure.is(error))
+    const flags = subject.sample.flags.slice(0, FLAGS)
+    const publisher = new Publisher(store, flags, pool.readers)
+    return { store, pool, publisher, config, subject }
+  } catch (error) {
+    config.close() // or its watcher would keep the process alive
+    store.close()
+    throw error
+  }
 }
 
 interface Surroundings {
