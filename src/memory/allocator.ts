@@ -162,9 +162,10 @@ export class Allocator {
     if (size > this.classes.largest) return this.#allocateRun(size)
     this.#room()
     const { m, slotAt } = this
-    const sizeClass = this.#classOf[size] as number
+    let sizeClass = this.#classOf[size] as number
+    if (m[slotAt + SLOT_CACHES + sizeClass] === 0) sizeClass = this.#supplied(sizeClass, size)
     const cacheAt = slotAt + SLOT_CACHES + sizeClass
-    const block = (m[cacheAt] as number) || this.#miss(sizeClass, size)
+    const block = m[cacheAt] as number
     const next = m[block + 1] as number
     this.#log(block)
     m[cacheAt] = next
@@ -251,10 +252,26 @@ export class Allocator {
 
   /** The cache of the class is empty: fills it and returns its head, or throws. */
   #miss(sizeClass: number, size: number): Offset {
+    const block = this.#fill(sizeClass)
+    if (block === 0) throw this.#full(size)
+    return block
+  }
+
+  /** The class to take a block from whose own cache is empty: the class itself, once filled, or
+   *  where that cannot be a larger one, so that small writes work when all spans are in use. */
+  #supplied(sizeClass: number, size: number): number {
+    if (this.#fill(sizeClass) !== 0) return sizeClass
+    for (let larger = sizeClass + 1; larger < this.classes.count; larger++) {
+      if (this.m[this.slotAt + SLOT_CACHES + larger] !== 0) return larger
+      if (this.supply.refill(larger) !== 0) return larger
+    }
+    throw this.#full(size)
+  }
+
+  #fill(sizeClass: number): Offset {
     for (let attempt = 0; ; attempt++) {
       const block = this.supply.refill(sizeClass) || this.#carve(sizeClass)
-      if (block !== 0) return block
-      if (!this.supply.relieve(attempt)) throw this.#full(size) // bound: relieve's
+      if (block !== 0 || !this.supply.relieve(attempt)) return block // bound: relieve's
     }
   }
 
