@@ -1,5 +1,5 @@
 /**
- * Pausing the writers for `verify`.
+ * Pausing the writers for `verify`, and ending the departure that is under way.
  *
  * **Invariants.** FREEZE is 0 or the tag of the one thread that verifies.
  *
@@ -12,7 +12,15 @@
  */
 
 import { RootswapError } from '../errors.ts'
-import { FREEZE_AT, SLOT_TICKET } from '../memory/layout.ts'
+import {
+  CELL_CURSOR,
+  CELL_NAMED,
+  CELL_STATE,
+  CELL_WORDS,
+  FREEZE_AT,
+  ROUND_AT,
+  SLOT_TICKET,
+} from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { slotAt, slotsInUse } from './slots.ts'
@@ -39,4 +47,28 @@ export function freeze(reclaimer: Reclaimer, waitMs: number): void {
 export function unfreeze(memory: Memory): void {
   memory.words.store(FREEZE_AT, 0)
   memory.words.notify(FREEZE_AT)
+}
+
+/** Ends the departure under way. One that its thread's death interrupted begins with a new round,
+ *  which waits for sections: false when one of them stays open, as that of a dead thread does. */
+export function goToBoundary({ memory, round }: Reclaimer, waitMs: number): boolean {
+  const { words } = memory
+  for (let waited = 0; !atBoundary(memory);) {
+    // bound: the rest of one departure, and `waitMs`
+    if (round.slice() !== 'waiting') continue
+    if (waited++ >= waitMs) return false
+    words.wait(ROUND_AT, words.load(ROUND_AT), 1)
+  }
+  return true
+}
+
+/** Is no departure under way? */
+function atBoundary(memory: Memory): boolean {
+  for (let cell = 0; cell < memory.layout.cells; cell++) {
+    const at = memory.layout.cellsAt + cell * CELL_WORDS
+    if (memory.words.load(at + CELL_STATE) === CELL_NAMED && memory.m[at + CELL_CURSOR] !== 0) {
+      return false
+    }
+  }
+  return true
 }

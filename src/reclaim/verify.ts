@@ -29,7 +29,6 @@ import {
   sizeClassOf,
 } from '../memory/kinds.ts'
 import {
-  CELL_CURSOR,
   CELL_NAME,
   CELL_NAMED,
   CELL_OLDEST,
@@ -39,7 +38,6 @@ import {
   CLASS_HEADS_AT,
   CLASSES_MAX,
   DEAD_AT,
-  ROUND_AT,
   SLOT_CACHES,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
@@ -67,7 +65,7 @@ import {
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
 import { Census } from './census.ts'
-import { freeze, unfreeze } from './freeze.ts'
+import { freeze, goToBoundary, unfreeze } from './freeze.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { COUNT_MAX } from './counts.ts'
 import { slotAt, slotsInUse } from './slots.ts'
@@ -117,30 +115,6 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
     )
   }
   return report
-}
-
-/** Ends the departure under way. One that its thread's death interrupted begins with a new round,
- *  which waits for sections: false when one of them stays open, as that of a dead thread does. */
-function goToBoundary({ memory, round }: Reclaimer, waitMs: number): boolean {
-  const { words } = memory
-  for (let waited = 0; !atBoundary(memory);) {
-    // bound: the rest of one departure, and `waitMs`
-    if (round.slice() !== 'waiting') continue
-    if (waited++ >= waitMs) return false
-    words.wait(ROUND_AT, words.load(ROUND_AT), 1)
-  }
-  return true
-}
-
-/** Is no departure under way? */
-function atBoundary(memory: Memory): boolean {
-  for (let cell = 0; cell < memory.layout.cells; cell++) {
-    const at = memory.layout.cellsAt + cell * CELL_WORDS
-    if (memory.words.load(at + CELL_STATE) === CELL_NAMED && memory.m[at + CELL_CURSOR] !== 0) {
-      return false
-    }
-  }
-  return true
 }
 
 class Verification {

@@ -1,6 +1,6 @@
 /**
- * Several workers edit one store at random: each its own part, and counters of all. The final value
- * is what the models of the workers say, the order of what several of them wrote apart.
+ * Several workers edit one store at random: each its own part, and counters of all. The final
+ * value is what the models of the workers say, the order of what several of them wrote apart.
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -13,7 +13,7 @@ const WORKERS = 3
 const EDITS = 1500
 const program = new URL('../../dist/test/workers/editor.js', import.meta.url)
 
-test('random edits on several threads: no update is lost, each sees its own, verify is exact', async () => {
+test('random edits on several threads: no update is lost, verify is exact', async () => {
   const seed = seedOf('threads')
   const initial: Shared = {
     parts: Array.from({ length: WORKERS }, (_, part) => ({ own: part })),
@@ -40,7 +40,7 @@ test('random edits on several threads: no update is lost, each sees its own, ver
   const again = reports.reduce((sum, report) => sum + report.again, 0)
   console.log(
     `threads: ${WORKERS} workers, ${store.version} versions in ${seconds.toFixed(1)} s, ` +
-      `${again} recipes ran again, ${store.stats().conflicts} conflicts, verified ${verified} times`,
+      `${again} recipes ran again, ${store.stats().conflicts} conflicts, verified ${verified}`,
   )
   expect(reports.flatMap(({ wrong }) => wrong)).toEqual([])
   const value = store.current

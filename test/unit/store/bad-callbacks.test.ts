@@ -56,6 +56,7 @@ describe('recipes', () => {
 
   test('a recipe that returns a promise, or any thenable, is ERR_ASYNC_CALLBACK', () => {
     const store = create(value())
+    // oxlint-disable-next-line unicorn/no-thenable
     const thenables = [() => Promise.resolve(), () => ({ then: () => {} })]
     for (const make of thenables) {
       const recipe = (draft: { n: number }): unknown => {

@@ -204,7 +204,7 @@ describe('get, has and read', () => {
     }
   })
 
-  test('read gives value and version, returns what the function returns, and passes errors on', () => {
+  test('read gives value and version, and passes on what is returned or thrown', () => {
     const store = create({ n: 1 })
     store.set(['n'], 2)
     expect(store.read((seen, version) => ({ n: seen.n, version }))).toEqual({ n: 2, version: 2 })
@@ -291,7 +291,7 @@ describe('snapshots', () => {
   })
 })
 
-test('util.inspect shows stores, snapshots and heaps, open and closed, on one readable line', () => {
+test('util.inspect shows stores, snapshots and heaps on one readable line', () => {
   const store = create({ n: 1 }, { name: 'inspected' })
   const snapshot = store.snapshot()
   expect(inspect(store)).toBe("Store { name: 'inspected', version: 1 }")
