@@ -46,6 +46,8 @@ export class Reclaimer implements Supply {
   readonly journal: Journal
   readonly spans: Spans
   readonly round: Round
+  /** FREED when this thread last had the lock: without it the word may not be read. */
+  #freed = 0
   #allocator: Allocator | undefined
   /** The last refill did not get the lock, so it says nothing about what is free. */
   #missedLock = false
@@ -76,6 +78,7 @@ export class Reclaimer implements Supply {
       }
       if (words.load(REQUEST_AT) !== 0) words.store(REQUEST_AT, 0)
       const end = this.round.slice()
+      this.#freed = this.memory.m[FREED_AT] as number
       this.lock.give()
       // [request-check] Pairs with [request-set]. Going on means that another thread published.
       const again = end === 'more' || (end === 'idle' && words.load(REQUEST_AT) !== 0)
@@ -110,10 +113,10 @@ export class Reclaimer implements Supply {
   relieve(attempt: number): boolean {
     const { words, m } = this.memory
     if (attempt > (m[MAX_WAIT_MS_AT] as number)) return false
-    const before = words.load(FREED_AT)
+    const before = this.#freed
     this.#pressed = true
     const end = this.attempt(SLICES_TO_RELIEVE)
-    if (words.load(FREED_AT) !== before) return true
+    if (this.#freed !== before) return true
     // Nothing to reclaim is the end only for who could look into the free lists.
     if (end === 'idle' && !this.#missedLock) return attempt === 0
     words.wait(ROUND_AT, words.load(ROUND_AT), 1)
