@@ -95,10 +95,8 @@ describe('memory', () => {
     for (const { value, plain } of kept) {
       expect(JSON.stringify(value)).toBe(JSON.stringify(plain))
     }
-    console.log(
     const { length } = kept
     console.log(`kept values: ${length} of ${store.version} versions; ${freed} blocks came back`)
-    )
     store.verify()
   })
 })
