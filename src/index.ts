@@ -19,4 +19,5 @@ export type {
   SubscribeOptions,
 } from './store/subscribe.ts'
 export type { Commit, WriteOptions } from './store/writer.ts'
+export { type JsonPatch, type Patch, toJsonPatch } from './values/patch.ts'
 export type { Draft, DraftFields, Immutable, ImmutableFields, Key } from './values/immutable.ts'

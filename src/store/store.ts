@@ -10,13 +10,18 @@ import { replaceWith } from '../values/compare.ts'
 import { DraftSession } from '../values/draft.ts'
 import { deletePath, setPath } from '../values/edit.ts'
 import type { Draft, Immutable, Key } from '../values/immutable.ts'
+import type { JsonPatch, Patch } from '../values/patch.ts'
+import { applySteps, stepsOf } from '../values/patch-apply.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
+import { drained } from './drained.ts'
 import { synchronize, synchronizeSync } from './grace.ts'
 import { type StoreHandle, storeHandle } from './handle.ts'
 import type { Heap } from './heap.ts'
+import { type Track, type Trackable, Tracks } from './patches.ts'
 import type { Get, Has, Put } from './paths.ts'
 import { StoreReader } from './reader.ts'
+import { select } from './select.ts'
 import { HeldSnapshot, type Snapshot } from './snapshot.ts'
 import type { StoreStats } from './stats.ts'
 import {
@@ -52,6 +57,12 @@ export interface Store<T> extends Disposable {
   read<R>(fn: (value: Immutable<T>, version: number) => R): R
   /** Holds the newest version until it is released. */
   snapshot(): Snapshot<T>
+  /**
+   * A function that gives `project(selector(current))`, computed anew, in this thread, only when
+   * the selected part is another one: for what a program makes from a part of its configuration.
+   * While the version stays a call costs what `current` costs.
+   */
+  select<S, R = S>(selector: (value: Immutable<T>) => S, project?: (selected: S) => R): () => R
   /** immer's rules; synchronous; may run again when another writer was first. */
   update(recipe: (draft: Draft<T>) => undefined | void | T, options?: WriteOptions): Commit
   /** One place, no draft; a missing parent is `ERR_NO_SUCH_PATH`; in an array 0 … length. */
@@ -60,6 +71,9 @@ export interface Store<T> extends Disposable {
   delete(path: readonly Key[], options?: WriteOptions): Commit
   /** The whole value; subtrees that are deep-equal stay shared and `===`. */
   replace(next: T, options?: WriteOptions): Commit
+  /** All of them or none, one after the other, in immer's form or that of RFC 6902. Throws
+   *  `ERR_NO_SUCH_PATH`; `ERR_CONFLICT` where a `test` fails. */
+  applyPatches(patches: readonly (Patch | JsonPatch)[], options?: WriteOptions): Commit
   subscribe(listener: Listener<Immutable<T>>, options?: SubscribeOptions): () => void
   subscribe<S>(
     selector: (value: Immutable<T>) => S,
@@ -73,6 +87,9 @@ export interface Store<T> extends Disposable {
   /** Resolves when no synchronous read that began before the call is still running anywhere. */
   synchronize(options?: { signal?: AbortSignal }): Promise<void>
   synchronizeSync(timeoutMs?: number): void
+  /** Resolves when `version` is published, no synchronous read that began before that is running,
+   *  and no snapshot of an older version is held, in any thread. */
+  drained(version: number, options?: { signal?: AbortSignal }): Promise<void>
   stats(): StoreStats
   /** Walks the whole heap. Throws `ERR_CORRUPT_HEAP` naming each damage. */
   verify(): VerifyReport
@@ -80,7 +97,7 @@ export interface Store<T> extends Disposable {
   close(): void
 }
 
-export class OpenStore implements Watched<unknown> {
+export class OpenStore implements Watched<unknown>, Trackable {
   readonly heap: Heap
   readonly name: string
   readonly handle: StoreHandle<unknown>
@@ -88,6 +105,7 @@ export class OpenStore implements Watched<unknown> {
   readonly #cell: RootCell
   readonly #reader: StoreReader
   readonly #writer: Writer
+  readonly #tracks: Tracks
   #ownsHeap = false
   #closed = false
 
@@ -99,6 +117,7 @@ export class OpenStore implements Watched<unknown> {
     this.handle = storeHandle(attachment.memory, cell)
     this.#reader = new StoreReader(attachment, cell)
     this.#writer = new Writer(attachment, cell)
+    this.#tracks = new Tracks({ attachment, cell, observe: () => this.#observe() })
   }
 
   /** The heap was made or opened for this store alone: closing the store closes it. */
@@ -153,6 +172,10 @@ export class OpenStore implements Watched<unknown> {
     return new HeldSnapshot(this.#reader.snapshot())
   }
 
+  select(selector: (value: never) => unknown, project?: (selected: never) => unknown) {
+    return select(this.#reader, selector as (value: unknown) => unknown, project as never)
+  }
+
   update(recipe: (draft: never) => unknown, options?: WriteOptions): Commit {
     refuseAsync('update', recipe)
     return this.#write((root) => {
@@ -187,6 +210,19 @@ export class OpenStore implements Watched<unknown> {
     return this.#write((root) => (delta) => replaceWith(codec, root, next, delta), options)
   }
 
+  applyPatches(patches: readonly (Patch | JsonPatch)[], options?: WriteOptions): Commit {
+    const { codec } = this.#attachment
+    const steps = stepsOf(patches)
+    return this.#write((root) => {
+      const session = new DraftSession(codec, root)
+      const value = applySteps(session.root, steps)
+      return (delta) => {
+        if (!Object.is(value, session.root)) return replaceWith(codec, root, value, delta)
+        return session.finish(undefined, delta)
+      }
+    }, options)
+  }
+
   subscribe(first: never, second?: never, third?: never): () => void {
     return subscribe(this, first, second, third)
   }
@@ -215,6 +251,26 @@ export class OpenStore implements Watched<unknown> {
     synchronizeSync(memory, thread.reclaimer, timeoutMs)
   }
 
+  async drained(version: number, options?: { signal?: AbortSignal }): Promise<void> {
+    this.#mayWaitForReaders()
+    await this.waitForVersion(version, options)
+    const { thread } = this.#attachment
+    await drained(
+      { thread, cell: this.#cell, expectOpen: () => this.#expectOpen() },
+      version,
+      options,
+    )
+  }
+
+  /** For subscriptions with patches. */
+  track(): Track {
+    return this.#tracks.begin()
+  }
+
+  endTrackWith(owner: object, track: Track): void {
+    this.#tracks.endWith(owner, track)
+  }
+
   stats(): StoreStats {
     return { version: this.version, ...this.heap.stats() }
   }
@@ -227,6 +283,7 @@ export class OpenStore implements Watched<unknown> {
     if (this.#closed) return
     this.#closed = true
     this.#reader.close()
+    this.#tracks.close()
     this.#attachment.bell.wakeWatchers()
     this.#attachment.release()
     if (this.#ownsHeap) this.heap.close()
@@ -242,12 +299,21 @@ export class OpenStore implements Watched<unknown> {
   }
 
   #write(prepare: (root: number) => Build, options: WriteOptions | undefined): Commit {
-    if (this.#closed) throw closedError()
+    this.#expectOpen()
     return this.#writer.commit(prepare, options)
   }
 
-  #mayWaitForReaders(): void {
+  #observe(): { version: number; value: unknown } {
+    const value = this.#reader.current
+    return { version: this.#reader.cachedVersion, value }
+  }
+
+  #expectOpen(): void {
     if (this.#closed) throw closedError()
+  }
+
+  #mayWaitForReaders(): void {
+    this.#expectOpen()
     if (this.#attachment.readDepth === 0) return
     throw new RootswapError('ERR_IN_READ_SECTION', 'waiting for readers inside read(fn)')
   }

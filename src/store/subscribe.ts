@@ -6,8 +6,10 @@
  */
 
 import { RootswapError } from '../errors.ts'
+import type { Patch } from '../values/patch.ts'
 import type { Bell } from '../versions/waiters.ts'
 import { Deliveries, type Delivery } from './deliveries.ts'
+import { type Track, trackable, type TrackedChange } from './patches.ts'
 import {
   functionOf,
   optionsOf,
@@ -30,9 +32,11 @@ export interface Watched<T> {
 /** A newer version than the one last heard of; the newest, not each one. */
 export interface Change<T> {
   readonly version: number
-  /** The version heard of before; the same one in the first call that `immediate` asks for. */
+  /** That of the call before; the same one in the first call that `immediate` asks for. */
   readonly previousVersion: number
   readonly value: T
+  /** Where they were asked for: from the previous version to this one; frozen. */
+  readonly patches?: readonly Patch[]
 }
 
 export type Listener<T> = (change: Change<T>) => void
@@ -44,7 +48,16 @@ export type SelectorListener<S, T> = (
   change: Change<T>,
 ) => void
 
-export interface SubscribeOptions extends SignalOptions {
+export interface ChangesOptions extends SignalOptions {
+  /**
+   * Changes say what became of the version that this subscriber saw last. For that the version is
+   * kept: what was replaced since is not reclaimed before the next call, nor, where that does not
+   * come, before the end of the subscription. The comparison costs what changed.
+   */
+  readonly patches?: boolean
+}
+
+export interface SubscribeOptions extends ChangesOptions {
   /** The subscription keeps its thread alive; by default it does not. */
   readonly keepAlive?: boolean
 }
@@ -55,8 +68,6 @@ export interface SelectorOptions<S> extends SubscribeOptions {
   /** The listener is also called with what is selected now, in a task of its own. */
   readonly immediate?: boolean
 }
-
-export type ChangesOptions = SignalOptions
 
 /**
  * Calls the listener after each publish, with the newest version, in a task of its own. Returns
@@ -92,35 +103,46 @@ export function subscribe<T>(
   const signal = signalOf(options)
   expectOpen(watched)
   if (signal?.aborted === true) return () => {}
-  const hear = selects
+  const hearing = selects
     ? selected(watched, first as (value: T) => unknown, second, options)
-    : (first as Listener<T>)
+    : { isNews: () => true, hear: first as Listener<T> }
   const immediate = selects && (options as SelectorOptions<unknown>).immediate === true
-  return new Subscription(watched, hear).begin({
+  return new Subscription(watched, hearing, options.patches === true).begin({
     signal,
     immediate,
     keepAlive: options.keepAlive === true,
   })
 }
 
-/** A listener that asks the selector first. What it throws is reported like the listener's own. */
+/** A listener, and whether it wants to hear of a value. What throws is reported either way. */
+interface Hearing<T> {
+  isNews(value: T): boolean
+  hear(change: Change<T>): void
+}
+
+/** A listener that asks the selector first. */
 function selected<T, S>(
   watched: Watched<T>,
   selector: (value: T) => S,
   listener: SelectorListener<S, T>,
   options: SelectorOptions<S>,
-): Listener<T> {
+): Hearing<T> {
   const equals = functionOf('equals', options.equals ?? Object.is)
   let first = options.immediate === true
   // Nothing is selected yet where the first call is still to come.
   let last: S | undefined = first ? undefined : selector(observe(watched).value)
-  return (change) => {
-    const next = selector(change.value)
-    if (!first && equals(next, last as S)) return
-    first = false
-    const previous = last
-    last = next
-    listener(next, previous, change)
+  let next: S | undefined
+  return {
+    isNews: (value) => {
+      next = selector(value)
+      return first || !equals(next, last as S)
+    },
+    hear: (change) => {
+      first = false
+      const previous = last
+      last = next
+      listener(next as S, previous, change)
+    },
   }
 }
 
@@ -132,18 +154,23 @@ interface Terms {
 
 class Subscription<T> implements Delivery {
   readonly #watched: Watched<T>
-  readonly #hear: Listener<T>
+  readonly #hearing: Hearing<T>
   readonly #deliveries: Deliveries
+  readonly #track: Track | undefined
+  /** The newest version that was looked at. */
+  #seen: number
+  /** The version of the last call. */
   #heard: number
   #immediate = false
   #ended = false
   #end: () => void = () => {}
 
-  constructor(watched: Watched<T>, hear: Listener<T>) {
+  constructor(watched: Watched<T>, hearing: Hearing<T>, patches: boolean) {
     this.#watched = watched
-    this.#hear = hear
+    this.#hearing = hearing
     this.#deliveries = deliveriesOf(watched.bell)
-    this.#heard = watched.version
+    this.#track = patches ? trackable(watched).track?.() : undefined
+    this.#seen = this.#heard = this.#track?.version ?? watched.version
   }
 
   begin({ signal, immediate, keepAlive }: Terms): () => void {
@@ -154,6 +181,7 @@ class Subscription<T> implements Delivery {
     this.#end = () => {
       this.#ended = true
       unwatch()
+      this.#track?.end()
       signal?.removeEventListener('abort', end)
     }
     signal?.addEventListener('abort', end)
@@ -162,19 +190,37 @@ class Subscription<T> implements Delivery {
 
   #look(): boolean {
     if (this.#watched.isClosed()) this.#end()
-    else if (this.#watched.version !== this.#heard) this.#deliveries.add(this)
+    else if (this.#watched.version !== this.#seen) this.#deliveries.add(this)
     return this.#ended
   }
 
   deliver(): void {
     if (this.#ended || this.#watched.isClosed()) return
-    const { version, value } = observe(this.#watched)
-    const previousVersion = this.#heard
-    if (version === previousVersion && !this.#immediate) return
+    const change = this.#track === undefined ? this.#next() : this.#nextWithPatches(this.#track)
+    if (change === undefined) return
+    const { version } = change
+    const previousVersion = this.#immediate ? version : this.#heard
     this.#heard = version
-    const first = this.#immediate
+    // What `immediate` asks for is the first value, not a change.
+    const first = this.#immediate && change.patches !== undefined ? { patches: [] } : undefined
     this.#immediate = false
-    this.#hear({ version, previousVersion: first ? version : previousVersion, value })
+    this.#hearing.hear({ ...change, previousVersion, ...first })
+  }
+
+  #next(): Omit<Change<T>, 'previousVersion'> | undefined {
+    const change = observe(this.#watched)
+    return this.#wants(change.value, change.version) ? change : undefined
+  }
+
+  #nextWithPatches(track: Track): Omit<Change<T>, 'previousVersion'> | undefined {
+    const change = track.step((value, version) => this.#wants(value as T, version))
+    return change as TrackedChange<T> | undefined
+  }
+
+  #wants(value: T, version: number): boolean {
+    if (version === this.#seen && !this.#immediate) return false
+    this.#seen = version
+    return this.#hearing.isNews(value)
   }
 }
 
@@ -208,23 +254,37 @@ export function changes<T>(
 ): AsyncIterable<Change<T>> {
   const signal = signalOf(options)
   expectOpen(watched)
-  const from = watched.version
-  return { [Symbol.asyncIterator]: () => new Changes(watched, from, signal) }
+  const track = options?.patches === true ? trackable(watched).track?.() : undefined
+  const from = track?.version ?? watched.version
+  const all = {
+    [Symbol.asyncIterator]: () => new Changes(watched, { from, track: track?.fork(), signal }),
+  }
+  if (track !== undefined) trackable(watched).endTrackWith?.(all, track)
+  return all
+}
+
+interface Beginning {
+  readonly from: number
+  readonly track: Track | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 class Changes<T> implements AsyncIterator<Change<T>, undefined> {
   readonly #watched: Watched<T>
   readonly #returned = new AbortController()
   readonly #signal: AbortSignal | undefined
+  readonly #track: Track | undefined
   #last: number
   #done = false
   /** Steps that are asked for before the last one came wait for their turn. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(watched: Watched<T>, from: number, signal: AbortSignal | undefined) {
+  constructor(watched: Watched<T>, { from, track, signal }: Beginning) {
     this.#watched = watched
     this.#last = from
+    this.#track = track
     this.#signal = signal
+    if (track !== undefined) trackable(watched).endTrackWith?.(this, track)
   }
 
   next(): Promise<IteratorResult<Change<T>, undefined>> {
@@ -234,7 +294,7 @@ class Changes<T> implements AsyncIterator<Change<T>, undefined> {
   }
 
   async return(): Promise<IteratorResult<Change<T>, undefined>> {
-    this.#done = true
+    this.#finish()
     this.#returned.abort()
     return { done: true, value: undefined }
   }
@@ -246,14 +306,21 @@ class Changes<T> implements AsyncIterator<Change<T>, undefined> {
       await until(this.#watched, [this.#signal, this.#returned.signal], (version) => {
         return version !== previousVersion
       })
-      const { version, value } = observe(this.#watched)
-      this.#last = version
-      return { done: false, value: { version, previousVersion, value } }
+      expectOpen(this.#watched)
+      const tracked = this.#track?.step(() => true) as TrackedChange<T> | undefined
+      const change = tracked ?? observe(this.#watched)
+      this.#last = change.version
+      return { done: false, value: { ...change, previousVersion } }
     } catch (error) {
       if (this.#done) return { done: true, value: undefined }
-      this.#done = true
+      this.#finish()
       throw error
     }
+  }
+
+  #finish(): void {
+    this.#done = true
+    this.#track?.end()
   }
 }
 

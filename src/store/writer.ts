@@ -11,14 +11,18 @@ import { RootswapError } from '../errors.ts'
 import { CELL_TURN, LEASE_SOFT, LIMBO_MAX_AT, RECLAIM_EVERY_AT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
 import { stalledReaders } from '../reclaim/stalls.ts'
+import type { Patch } from '../values/patch.ts'
 import { Delta } from '../versions/delta.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
 import { channels } from './channels.ts'
+import { patchesBetween } from './patches.ts'
 
 export interface WriteOptions {
   /** Publish only if this is the store's version; otherwise `ERR_CONFLICT`. */
   readonly ifVersion?: number
+  /** The commit says what became of the version before. Costs what changed, and decodes it. */
+  readonly patches?: boolean
 }
 
 export interface Commit {
@@ -26,6 +30,8 @@ export interface Commit {
   readonly version: number
   /** False when the write would have published an equal value. */
   readonly changed: boolean
+  /** Where they were asked for: from the version before to the published one; frozen. */
+  readonly patches?: readonly Patch[]
 }
 
 /** A write that was prepared on a base: builds the new root and says what it replaces. */
@@ -74,13 +80,17 @@ export class Writer {
     const base = leases.take(this.#cell.rootAt, LEASE_SOFT)
     try {
       this.#expect(base, options.ifVersion)
-      return this.#publish(base, prepare)
+      return this.#publish(base, prepare, options.patches === true)
     } finally {
       leases.release(base, LEASE_SOFT)
     }
   }
 
-  #publish(base: Offset, prepare: (root: number) => Build): Commit | undefined {
+  #publish(
+    base: Offset,
+    prepare: (root: number) => Build,
+    withPatches: boolean,
+  ): Commit | undefined {
     const attachment = this.#attachment
     const { thread, codec } = attachment
     const { allocator } = thread
@@ -91,16 +101,19 @@ export class Writer {
     allocator.begin()
     attachment.building = true
     let published = false
+    let patches: readonly Patch[] | undefined
     try {
       codec.encoder.births = (version + 1) & 0x7fffffff
       const next = build(this.#delta)
-      if (next === root) return { version, changed: false }
+      if (next === root) return commitOf(version, false, withPatches ? [] : undefined)
+      // Before the swap: the base is leased, and the new nodes are still this thread's own.
+      if (withPatches) patches = patchesBetween(this.#attachment, root, next)
       published = this.#cell.publish(thread, base, next, this.#delta) !== 0
     } finally {
       attachment.building = false
       if (!published) allocator.abort()
     }
-    return published ? { version: version + 1, changed: true } : undefined
+    return published ? commitOf(version + 1, true, patches) : undefined
   }
 
   #inRecipe(prepare: (root: number) => Build, root: number): Build {
@@ -204,4 +217,12 @@ export class Writer {
     section.leave()
     return words
   }
+}
+
+function commitOf(
+  version: number,
+  changed: boolean,
+  patches: readonly Patch[] | undefined,
+): Commit {
+  return patches === undefined ? { version, changed } : { version, changed, patches }
 }

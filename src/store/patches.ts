@@ -1,0 +1,160 @@
+/**
+ * What one subscriber saw last, held so that the next change can say what became of it.
+ *
+ * **Invariants.** A track leases its version as a cache (soft): `drained` does not wait for it,
+ * but memory does: what was replaced since stays until the next step, or the end of the track.
+ *
+ * **Ordering.** Patches lead from one leased version to another, and the value is that of the
+ * second: the version number says so, since the leased record is protected and only the newest
+ * can be leased.
+ *
+ * **Progress.** A step that finds a newer version than it leased begins again; then another thread
+ * published between the two.
+ *
+ * **Crash.** Leases are words of the thread's slot; the reaper clears them.
+ */
+
+import { LEASE_SOFT } from '../memory/layout.ts'
+import type { Offset } from '../memory/words.ts'
+import type { Source } from '../values/decode-cells.ts'
+import type { Patch } from '../values/patch.ts'
+import { compareWords } from '../values/patch-compare.ts'
+import type { RootCell } from '../versions/root.ts'
+import type { Attachment } from './attachment.ts'
+
+/** Patches are decoded whole at once, while both versions are protected: no string is cached. */
+const PROTECTED: Source = { era: -1, check: () => {} }
+
+/** The patches between the roots of two protected versions. */
+export function patchesBetween(
+  { codec, decoder }: Attachment,
+  before: number,
+  after: number,
+): readonly Patch[] {
+  return compareWords(codec, before, after, (word) => decoder.decodeWhole(word, PROTECTED))
+}
+
+/** One version of a store, its value, and what led to it. */
+export interface TrackedChange<T> {
+  readonly version: number
+  readonly value: T
+  readonly patches: readonly Patch[]
+}
+
+/** Follows the versions of a store. */
+export interface Track {
+  /** The version that it stands at. */
+  readonly version: number
+  /** Goes on to the newest version, if that is wanted; else stays, and returns undefined. */
+  step(wanted: (value: unknown, version: number) => boolean): TrackedChange<unknown> | undefined
+  /** Another track from where this one is. */
+  fork(): Track
+  /** Lets the version go. Idempotent. */
+  end(): void
+}
+
+/** What can be followed, beside being watched. */
+export interface Trackable {
+  /** Begins to follow the versions. */
+  track(): Track
+  /** Ends a track when its owner has been collected. */
+  endTrackWith(owner: object, track: Track): void
+}
+
+/** A store can be followed; what stands for one in a test need not be. */
+export function trackable(watched: object): Partial<Trackable> {
+  return watched
+}
+
+/** What a track needs of its store. */
+export interface TrackedStore {
+  readonly attachment: Attachment
+  readonly cell: RootCell
+  /** The newest version's value and number. */
+  observe(): { readonly version: number; readonly value: unknown }
+}
+
+/** A leased record, as often as tracks stand at it. */
+interface Basis {
+  readonly record: Offset
+  uses: number
+}
+
+/** The tracks of one store in this thread. */
+export class Tracks {
+  readonly #store: TrackedStore
+  readonly #open = new Set<Track>()
+  readonly #collected = new FinalizationRegistry<Track>((track) => track.end())
+
+  constructor(store: TrackedStore) {
+    this.#store = store
+  }
+
+  /** A track that begins at the newest version. */
+  begin(): Track {
+    const { attachment, cell } = this.#store
+    const record = attachment.thread.leases.take(cell.rootAt, LEASE_SOFT)
+    return this.#track({ record, uses: 1 })
+  }
+
+  /** Ends a track when the object that uses it has been collected; the track must not reach it. */
+  endWith(owner: object, track: Track): void {
+    this.#collected.register(owner, track)
+  }
+
+  /** The store is being closed: its leases are not this thread's afterwards. */
+  close(): void {
+    for (const track of this.#open) track.end()
+  }
+
+  #track(from: Basis): Track {
+    const { attachment, cell } = this.#store
+    let basis = from
+    let version = cell.numberOf(from.record)
+    const track: Track = {
+      get version() {
+        return version
+      },
+      step: (wanted) => {
+        const next = this.#newest()
+        const record = next.basis.record
+        if (!wanted(next.value, next.version)) {
+          this.#release(next.basis)
+          return undefined
+        }
+        const patches = patchesBetween(attachment, cell.rootOf(basis.record), cell.rootOf(record))
+        this.#release(basis)
+        basis = next.basis
+        version = next.version
+        return { version, value: next.value, patches }
+      },
+      fork: () => {
+        basis.uses++
+        return this.#track(basis)
+      },
+      end: () => {
+        if (this.#open.delete(track)) this.#release(basis)
+      },
+    }
+    this.#open.add(track)
+    return track
+  }
+
+  /** Leases the newest version, and finds its value. */
+  #newest(): { readonly basis: Basis; readonly version: number; readonly value: unknown } {
+    const { attachment, cell } = this.#store
+    const { leases } = attachment.thread
+    for (;;) {
+      const record = leases.take(cell.rootAt, LEASE_SOFT)
+      const { version, value } = this.#store.observe()
+      if (version === cell.numberOf(record)) return { basis: { record, uses: 1 }, version, value }
+      leases.release(record, LEASE_SOFT) // another thread published
+    }
+  }
+
+  #release(basis: Basis): void {
+    if (--basis.uses === 0) {
+      this.#store.attachment.thread.leases.release(basis.record, LEASE_SOFT)
+    }
+  }
+}
