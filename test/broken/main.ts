@@ -23,7 +23,7 @@ import { rounds } from './mutations-rounds.ts'
 import { threads } from './mutations-threads.ts'
 
 const CHILDREN = 2
-const CHILD_MS_MAX = 60_000
+const CHILD_MS_MAX = 90_000
 const readme = fileURLToPath(new URL('../README.md', import.meta.url))
 
 interface Verdict {
@@ -105,8 +105,9 @@ async function judgeAll(
   let next = 0
   const work = async (): Promise<void> => {
     for (let index = next++; index < mutations.length; index = next++) {
-      verdicts[index] = await judge(mutations[index]!, folder)
-      told(verdicts[index])
+      const verdict = await judge(mutations[index]!, folder)
+      verdicts[index] = verdict
+      told(verdict)
     }
   }
   await Promise.all(Array.from({ length: CHILDREN }, work))

@@ -2,7 +2,7 @@
 
 import type { Mutation } from './mutation.ts'
 
-const damage = /damaged|leaked|wrong count|in two lists|has count|nobody frees|I5|I8/
+const damage = /damaged|out of order|leaked|wrong count|in two lists|has count|nobody frees|I5|I8/
 const stolen = /nothing orders|damaged|frees block|freed word|I5|the document|has count|published/
 
 export const threads: readonly Mutation[] = [
@@ -47,12 +47,12 @@ export const threads: readonly Mutation[] = [
   },
   {
     name: 'cursor-outside-journal',
-    rule: 'the cursor of a departure is written beside the journal',
+    rule: 'the cursor of a departure is written after the transaction, not in it',
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: 'journal.set(cellAt + CELL_CURSOR, next + 1)',
-        replace: 'm[cellAt + CELL_CURSOR] = next + 1',
+        find: '      journal.set(cellAt + CELL_CURSOR, next + 1)\n',
+        replace: '      journal.commit()\n      m[cellAt + CELL_CURSOR] = next + 1\n',
       },
     ],
     scenarios: ['crash-journal'],
@@ -187,7 +187,7 @@ export const threads: readonly Mutation[] = [
         replace: '  settleEntry(): void {',
       },
     ],
-    scenarios: ['crash-abort', 'crash-publish', 'crash-refill'],
+    scenarios: ['crash-abort'],
     cause: /frees block|in two lists|damaged|broken free list/,
   },
   {
@@ -202,7 +202,7 @@ export const threads: readonly Mutation[] = [
       },
     ],
     scenarios: ['crash-refill'],
-    cause: /stays CARVING|spans stay claimed/,
+    cause: /bytes stay claimed/,
   },
   {
     name: 'lost-notify',
@@ -247,6 +247,24 @@ export const threads: readonly Mutation[] = [
     ],
     scenarios: ['verify-writer'],
     cause: /nothing orders|damaged/,
+  },
+  {
+    name: 'freed-without-lock',
+    rule: 'a thread short of memory reads the count of freed blocks without the lock',
+    edits: [
+      {
+        file: 'reclaim/reclaimer.ts',
+        find: '    const before = this.#freed\n',
+        replace: '    const before = words.load(FREED_AT)\n',
+      },
+      {
+        file: 'reclaim/reclaimer.ts',
+        find: 'if (this.#freed !== before) return true',
+        replace: 'if (words.load(FREED_AT) !== before) return true',
+      },
+    ],
+    scenarios: ['heap-full'],
+    cause: /nothing orders/,
   },
   {
     name: 'slot-not-announced',

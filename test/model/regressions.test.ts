@@ -6,9 +6,19 @@ import { scenarios } from '../support/model-scenarios.ts'
 
 const found = [
   {
-    what: 'two reapers of one thread: the second took the tag of the next owner for the dead one',
+    what: 'a late reaper took the lock from the next owner of the slot, by a tag read too early',
     name: 'late-notice',
-    schedule: 'first*131 second*8',
+    schedule: 'first*133 second*9',
+  },
+  {
+    what: 'a thread that died while it left, its slot free and the lock not, kept the lock for good',
+    name: 'crash-leave',
+    schedule: 'leaver*187 !leaver',
+  },
+  {
+    what: 'a thread short of memory read the count of freed blocks while the owner wrote it',
+    name: 'heap-full',
+    schedule: 'reader*79 writer*10',
   },
 ]
 

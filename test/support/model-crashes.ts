@@ -3,18 +3,13 @@
  * was about to do happens wholly or not at all.
  */
 
-import {
-  LOCK_AT,
-  SLOT_LEASES,
-  CLASS_HEADS_AT,
-  CLASSES_MAX,
-  SPAN_HINT_AT,
-} from '../../src/memory/layout.ts'
+import { SLOT_LEASES, CLASS_HEADS_AT, CLASSES_MAX, SPAN_HINT_AT } from '../../src/memory/layout.ts'
 import type { Scenario, ThreadOptions, WriteEvent } from '../../src/explore.ts'
 import { reapSlot } from '../../src/reclaim/reaper.ts'
 import type { HeapThread } from '../../src/reclaim/thread.ts'
-import { encodeTree, setTree, type Tree } from './arrays.ts'
+import { encodeTree, publishTree, setTree, type Tree } from './arrays.ts'
 import { cellOf, FINE, idOf, type Model, modelOf, settled, threadAt } from './model-heap.ts'
+import { duplicate, move } from './model-deltas.ts'
 import { documentOf } from './model-publishers.ts'
 import { publish, readInSection, readLeased, write, beforeWrap } from './model-readers.ts'
 import { common, type ModelScenario, type Seen } from './model-run.ts'
@@ -39,10 +34,26 @@ export function reaperOf(name: string, dead: number, own: number): ThreadOptions
   }
 }
 
+/** A scenario in which each plain store to a word before the blocks is a step: a place to die. */
+function everyStore(scenario: Scenario<Model>): Scenario<Model> {
+  let end = Infinity
+  return {
+    ...scenario,
+    shared() {
+      const model = scenario.shared()
+      end = model.memory.layout.firstSpanAt
+      return model
+    },
+    steps: (offset) => offset < end,
+  }
+}
+
 interface Crash {
   readonly name: string
   readonly claim: string
   readonly shared?: () => Model
+  /** Between any two stores, plain ones too; else at any step, with a preemption. */
+  readonly stores?: boolean
   readonly work: (thread: HeapThread, seen: Seen) => void
   readonly documents: readonly string[]
 }
@@ -53,32 +64,37 @@ function crash({ name, claim, work, documents, ...rest }: Crash): ModelScenario 
     name,
     claim,
     meets: documents,
-    make: (seen) => ({
-      ...common,
-      shared: rest.shared ?? shared(3),
-      threads: {
-        worker: ({ memory }) => work(threadAt(memory, 1, FINE), seen),
-        reader: {
-          crash: false,
-          run: ({ memory }) => void readLeased(threadAt(memory, 0)),
+    make(seen) {
+      const scenario: Scenario<Model> = {
+        ...common,
+        shared: rest.shared ?? shared(3),
+        threads: {
+          worker: ({ memory }) => work(threadAt(memory, 1, FINE), seen),
+          reader: {
+            crash: false,
+            run: ({ memory }) => void readLeased(threadAt(memory, 0)),
+          },
+          reaper: reaperOf('worker', 1, 2),
         },
-        reaper: reaperOf('worker', 1, 2),
-      },
-      after(model) {
-        seen.add(documentOf(model))
-        settled(model)
-      },
-      crashes: 1,
-      preemptions: 1,
-    }),
+        after(model) {
+          seen.add(documentOf(model))
+          settled(model)
+        },
+        crashes: 1,
+        preemptions: 1,
+      }
+      return rest.stores ? { ...everyStore(scenario), preemptions: 0 } : scenario
+    },
   }
 }
 
 const garbage = (): Model => {
-  const model = modelOf({ slots: 4, trees: [before], sizes })
+  const model = modelOf({ slots: 4, trees: [[[1, [2]], [5], 4]], sizes, others: [] })
   const thread = threadAt(model.memory, 0)
-  publish(thread, [1, 0], 7)
-  publish(thread, [1], [8, [9]])
+  for (const step of [duplicate, move]) {
+    publishTree(thread, cellOf(model.memory), (root, delta) => step(thread, root, delta))
+  }
+  publish(thread, [2], 8)
   return model
 }
 
@@ -90,8 +106,16 @@ const crashes = [
     documents: ['[1,[2,3],[5]]', '[1,[[7],3],[5]]'],
   }),
   crash({
+    name: 'crash-stores',
+    claim: 'a publisher dies between any two of its stores',
+    stores: true,
+    work: (thread) => write(thread, [1, 0], [7]),
+    documents: ['[1,[2,3],[5]]', '[1,[[7],3],[5]]'],
+  }),
+  crash({
     name: 'crash-abort',
     claim: 'a draft that is given up, or dies while it is, leaves nothing',
+    stores: true,
     work({ allocator, ...thread }) {
       allocator.begin()
       const mark = allocator.mark()
@@ -196,8 +220,8 @@ const repairs: ModelScenario = {
     ...journalScenario(seen),
     crashes: 2,
     preemptions: -1,
-    random: 1_500,
-    seconds: 12,
+    random: 4_000,
+    seconds: 10,
   }),
 }
 
@@ -241,40 +265,72 @@ function watchSupply(seen: Seen): (model: Model, write: WriteEvent) => void {
   }
 }
 
+/** No span is fresh, and slot 1 has no block for a record: it needs what comes back. */
+function fullHeap(): Model {
+  const options = { slots: 2, trees: [before], sizes: [6, 8, 20], others: [6, 8], spans: 8 }
+  const model = modelOf(options)
+  const thread = threadAt(model.memory, 0)
+  for (let value = 0; value < 2; value++) publish(thread, [1, 0], value)
+  return shadowed(model)
+}
+
+const heapFull: ModelScenario = {
+  name: 'heap-full',
+  claim: 'on a full heap a writer lives on what is reclaimed, and waits for readers and the lock',
+  meets: ['refilled', 'written'],
+  make: (seen) => ({
+    ...common,
+    shared: fullHeap,
+    watch: watchSupply(seen),
+    threads: {
+      reader({ memory }) {
+        const thread = threadAt(memory, 0)
+        readInSection(thread)
+        thread.reclaimer.attempt(2)
+      },
+      writer({ memory }) {
+        const thread = threadAt(memory, 1)
+        for (let value = 2; value < 4; value++) write(thread, [1, 0], value)
+        seen.add('written')
+      },
+    },
+    preemptions: 2,
+  }),
+}
+
 const refillDies: ModelScenario = {
   name: 'crash-refill',
   claim: 'a thread dies while it refills or carves: no block is lost, none is handed out twice',
   meets: ['carved', 'refilled'],
-  make: (seen) => ({
-    ...common,
-    shared() {
-      const model = modelOf({ slots: 3, trees: [before], sizes })
-      const thread = threadAt(model.memory, 0)
-      for (let value = 0; value < 3; value++) write(thread, [1, 0], value)
-      return shadowed(model)
-    },
-    watch: watchSupply(seen),
-    threads: {
-      worker({ memory }) {
-        const thread = threadAt(memory, 1)
-        takeMany(thread)
-        thread.allocator.begin()
-        for (let count = 0; count < 7; count++) thread.allocator.allocate(100)
-        thread.allocator.allocate(1500)
-        thread.allocator.abort()
+  make: (seen) =>
+    everyStore({
+      ...common,
+      shared() {
+        const model = modelOf({ slots: 3, trees: [before], sizes })
+        const thread = threadAt(model.memory, 0)
+        for (let value = 0; value < 3; value++) write(thread, [1, 0], value)
+        return shadowed(model)
       },
-      other: {
-        crash: false,
-        run: ({ memory }) => void setTree(threadAt(memory, 0), cellOf(memory), [1, 0], 9),
+      watch: watchSupply(seen),
+      threads: {
+        worker({ memory }) {
+          const thread = threadAt(memory, 1)
+          takeMany(thread)
+          thread.allocator.begin()
+          for (let count = 0; count < 7; count++) thread.allocator.allocate(100)
+          thread.allocator.allocate(1500)
+          thread.allocator.abort()
+        },
+        other: {
+          crash: false,
+          run: ({ memory }) => void setTree(threadAt(memory, 0), cellOf(memory), [1, 0], 9),
+        },
+        reaper: reaperOf('worker', 1, 2),
       },
-      reaper: reaperOf('worker', 1, 2),
-    },
-    after: (model) => void settled(model),
-    steps: (offset) => offset === LOCK_AT,
-    crashes: 1,
-    preemptions: 1,
-    seconds: 10,
-  }),
+      crashes: 1,
+      preemptions: 0,
+      seconds: 15,
+    }),
 }
 
-export const dying = [...crashes, readerDies, journal, repairs, refill, refillDies]
+export const dying = [...crashes, readerDies, journal, repairs, refill, refillDies, heapFull]

@@ -25,7 +25,7 @@ function kept(m: Int32Array, node: number): Child[] {
 }
 
 /** root[1] goes to the end of root[0]. */
-const move: Step = (thread, root, delta) => {
+export const move: Step = (thread, root, delta) => {
   const { m } = thread.memory
   const [into, moved] = [childOf(m, root, 0), childOf(m, root, 1)]
   const children = kept(m, root)
@@ -41,7 +41,7 @@ const move: Step = (thread, root, delta) => {
 }
 
 /** root[0] appears a second time, at the end. */
-const duplicate: Step = (thread, root, delta) => {
+export const duplicate: Step = (thread, root, delta) => {
   const { m } = thread.memory
   const word = childOf(m, root, 0)
   return succeed(thread, { node: root, children: [...kept(m, root), { word }] }, delta, [word])
@@ -208,9 +208,9 @@ const adopting: ModelScenario = {
     shared: () => shadowed(modelOf({ slots: 2, trees: [[[1, [2]], 4], [[7]]] })),
     threads: {
       writer({ memory }) {
-        const thread = threadAt(memory, 0, FINE)
+        const thread = threadAt(memory, 0)
         publishTree(thread, cellOf(memory), (root, delta) => deep(thread, root, delta))
-        thread.reclaimer.attempt(40)
+        thread.reclaimer.attempt(4)
       },
       adopter: adopt,
     },

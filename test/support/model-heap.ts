@@ -37,6 +37,10 @@ export interface ModelOptions {
   readonly trees: readonly Tree[]
   /** Words of blocks that each thread finds in its caches. */
   readonly sizes?: readonly number[]
+  /** The same for the threads from slot 1 on, where they need less. */
+  readonly others?: readonly number[]
+  /** Spans of the heap, where the usual plenty is not wanted. */
+  readonly spans?: number
 }
 
 /** Blocks of each size that a thread finds in its cache; the rest of the span is slot 0's. */
@@ -52,7 +56,7 @@ export const WHOLE: ReclaimTuning = { slice: 4096, batchPairs: 1 }
 
 export function modelOf(options: ModelOptions): Model {
   const sizes = options.sizes ?? SIZES
-  const spans = (options.slots + 2) * (sizes.length + 1)
+  const spans = options.spans ?? (options.slots + 2) * (sizes.length + 3)
   const capacity = 9_400 + (options.slots + 2) * 128 + spans * 1_034
   const words = new Words(capacity)
   const layout = writeHeader(words, {
@@ -66,7 +70,10 @@ export function modelOf(options: ModelOptions): Model {
     identity: [1, 2],
   })
   const memory = memoryOf(words, layout)
-  for (let slot = 0; slot < options.slots; slot++) supply(testThread(memory, idOf(slot)), sizes)
+  for (let slot = 0; slot < options.slots; slot++) {
+    const own = slot === 0 ? sizes : (options.others ?? sizes)
+    supply(testThread(memory, idOf(slot)), own)
+  }
   for (const tree of options.trees) createTree(threadAt(memory, 0), tree)
   return { words, memory, raw: new Int32Array(words.buffer) }
 }
@@ -174,6 +181,9 @@ export function settled(model: Model): VerifyReport {
   }
   const report = verifyHeap(thread.reclaimer, 3)
   if (report.zombies > 0) throw new RangeError(`${report.zombies} zombies stay that nobody holds`)
+  if (report.draftBytes > 0) {
+    throw new RangeError(`${report.draftBytes} bytes stay claimed, and nobody drafts`)
+  }
   const cells = namedCells(thread.memory)
   if (report.versions > cells) {
     throw new RangeError(`${report.versions} versions of ${cells} documents stay: nobody reads`)

@@ -67,7 +67,7 @@ const sectionRead: ModelScenario = {
         write(thread, [1, 0], 7)
         write(thread, [1, 0], 8)
       },
-      reader: reading(1, readInSection, seen),
+      reader: { run: reading(1, readInSection, seen), progress: 20 },
     },
     preemptions: 3,
   }),
@@ -86,7 +86,7 @@ const leaseRead: ModelScenario = {
         write(thread, [1, 0], 7)
         write(thread, [1, 0], 8)
       },
-      reader: reading(1, readLeased, seen),
+      reader: { run: reading(1, readLeased, seen), progress: 20 },
     },
     preemptions: 3,
   }),
@@ -108,7 +108,8 @@ const threeRoles: ModelScenario = {
   }),
 }
 
-/** A port through which the cell seems to have moved on whenever a lease is re-checked. */
+/** A port through which the cell seems to have moved on whenever a lease is re-checked: the leases
+ *  that came too late were of no record. */
 function restless(words: Words, rootAt: number): Words {
   let loads = 0
   return {
@@ -121,7 +122,7 @@ function restless(words: Words, rootAt: number): Words {
       const value = words.load(at)
       if (at !== rootAt) return value
       loads++
-      return loads === 3 || loads === 5 ? -1 : value
+      return loads === 2 || loads === 4 ? 0 : value
     },
   } as unknown as Words
 }
@@ -152,7 +153,7 @@ const leaseInSection: ModelScenario = {
 export function beforeWrap(model: Model): Model {
   const { words, memory } = model
   for (let slot = 0; slot < 3; slot++) {
-    words.poke(slotAt(memory.layout, slot) + SLOT_SECTION, 0x7ffffffe)
+    words.poke(slotAt(memory.layout, slot) + SLOT_SECTION, -2)
     words.poke(slotAt(memory.layout, slot) + SLOT_LAST_TICKET, -2)
   }
   for (const at of [ROUND_AT, BEGUN_AT, FREED_AT]) words.poke(at, 0x7fffffff)
@@ -184,7 +185,7 @@ const wrapping: ModelScenario = {
       last: {
         after: 'writer ended',
         run({ memory, words }, control) {
-          while (words.load(slotAt(memory.layout, 1) + SLOT_SECTION) !== -0x7ffffffe) {
+          while (words.load(slotAt(memory.layout, 1) + SLOT_SECTION) !== 2) {
             control.rest()
           }
           seen.add('wrapped')

@@ -59,7 +59,7 @@ const registration: ModelScenario = {
 
 /** Slot 1 as a thread left it that died in a draft, with a lease, under the lock. */
 function withDead(): Model {
-  const model = modelOf({ slots: 3, trees: [before], sizes })
+  const model = modelOf({ slots: 3, trees: [before], sizes: [6, 8, 20] })
   const dead = threadAt(model.memory, 1)
   dead.leases.take(cellOf(model.memory).rootAt, LEASE_SOFT)
   publish(dead, [2, 0], 6)
@@ -83,7 +83,7 @@ const lateNotice: ModelScenario = {
         const thread = testThread(memory, newcomer)
         seen.add(thread.slot.index === 1 ? 'the same slot' : 'another slot')
         if (thread.reclaimer.attempt(1) !== 'busy') seen.add('took the lock')
-        write(thread, [1, 0], 7)
+        publish(thread, [1, 0], 7)
       },
     },
     after(model) {
