@@ -22,6 +22,7 @@ import { isBigInt } from '../values/box.ts'
 import type { RootCell as ValueCell, Source } from '../values/decode-cells.ts'
 import type { Key } from '../values/immutable.ts'
 import { findPath, MISSING } from '../values/lookup.ts'
+import { MapView } from '../values/map-view.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
 import type { SnapshotSource } from './snapshot.ts'
@@ -272,6 +273,10 @@ function step(value: unknown, path: readonly Key[]): unknown {
   let found = value
   for (const key of path) {
     if (typeof found !== 'object' || found === null) return undefined
+    if (found instanceof MapView) {
+      found = found.get(key)
+      continue
+    }
     if (!Object.hasOwn(found, key as PropertyKey)) return undefined
     found = (found as Record<PropertyKey, unknown>)[key as PropertyKey]
   }

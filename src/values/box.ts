@@ -141,7 +141,7 @@ export function readBox(m: Int32Array, doubles: Float64Array, node: Offset): unk
   const sort = ownOf(m, node) >>> 5
   if (sort === DATE) return new Date(doubles[(node + BOX_HEAD) >> 1] as number)
   const length = m[node + 3] as number
-  if (sort <= NEGATIVE) return readBigInt(m, node, length, sort)
+  if (sort <= NEGATIVE) return readBigInt(m, node)
   const at = node + BOX_HEAD
   // The copy is no shared one.
   const { buffer } = m.slice(at, at + ((length + 3) >>> 2)) as Int32Array<ArrayBuffer>
@@ -153,14 +153,15 @@ export function readBox(m: Int32Array, doubles: Float64Array, node: Offset): unk
   return new View(copy)
 }
 
-function readBigInt(m: Int32Array, node: Offset, length: number, sort: number): bigint {
+export function readBigInt(m: Int32Array, node: Offset): bigint {
+  const length = m[node + 3] as number
   let digits = ''
   for (let index = length - 1; index >= 0; index--) {
     const word = (m[node + BOX_HEAD + index] as number) >>> 0
     digits += word.toString(16).padStart(HEX_PER_WORD, '0')
   }
   const magnitude = BigInt(`0x${digits}`)
-  return sort === NEGATIVE ? -magnitude : magnitude
+  return ownOf(m, node) >>> 5 === NEGATIVE ? -magnitude : magnitude
 }
 
 /** Whether the word is a box of this very value, which is compared without making another one. */

@@ -23,15 +23,18 @@ import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
 import { sameBox } from './box.ts'
 import type { Codec } from './codec.ts'
+import { entriesOfValue, variantOfValue } from './dictionary.ts'
 import { entryOrder, entryValue } from './entry.ts'
+import type { Key } from './immutable.ts'
 import { vectorOfList, vectorWords } from './list.ts'
+import { isViewOf } from './map-view.ts'
 import { isInteger } from './order.ts'
 import { isPlainArray, isPlainObject, isRevoked, ownKeysOnly } from './plain.ts'
-import { prototypeIsClean } from './plain.ts'
+import { prototypeIsClean, unsupported } from './plain.ts'
 import { Preorder } from './preorder.ts'
 import type { Shape } from './shapes.ts'
 import { Pair, succeed } from './succeed.ts'
-import { tableEntry, tableSize } from './table.ts'
+import { OBJECT_TABLE, tableEntry, tableSize } from './table.ts'
 import { NO_WORD, numberToImmediate, valueToImmediate } from './word.ts'
 
 /** The word of `next`, whose deep-equal parts are those of the old value; the old word itself if
@@ -82,7 +85,7 @@ class Comparison {
   readonly #places: number[] = []
   #waits = 0
   /** Key or index of the child in hand, for the path of an error. */
-  #at: string | number | undefined = undefined
+  #at: Key = undefined
 
   constructor(ctx: Codec) {
     this.#ctx = ctx
@@ -176,7 +179,10 @@ class Comparison {
       case OBJECT:
         return !Array.isArray(value) && isPlainObject(value)
       case TABLE:
-        return ownOf(this.#m, node) >>> 5 === 0 && !Array.isArray(value) && isPlainObject(value)
+        if (ownOf(this.#m, node) >>> 5 !== OBJECT_TABLE) {
+          return ownOf(this.#m, node) >>> 5 === variantOfValue(value)
+        }
+        return !Array.isArray(value) && isPlainObject(value)
       default:
         return false
     }
@@ -212,7 +218,7 @@ class Comparison {
     } else if (kind === LIST) {
       pair = this.#openList(word, value as readonly unknown[])
     } else {
-      pair = this.#openTable(word, ownKeysOnly(value, this.#clean))
+      pair = this.#openTable(word, value)
     }
     this.#at = undefined
     const end = this.#waits
@@ -291,21 +297,24 @@ class Comparison {
     return pair
   }
 
-  #openTable(word: number, value: Record<string, unknown>): Pair {
+  #openTable(word: number, value: object): Pair | undefined {
     const m = this.#m
     const node = nodeOf(word)
     const { text } = this.#ctx
+    const variant = ownOf(m, node) >>> 5
+    if (variant !== OBJECT_TABLE && isViewOf(value, m, word)) return undefined
+    const { keys, values } = this.#entriesOf(value, variant)
     const pair = new Pair(word, TABLE)
-    const keys: string[] = (pair.keys = [])
+    pair.keys = keys
     let found = 0
     let last = -1
-    for (const key in value) {
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index]
       const entry = tableEntry(m, text, node, key)
       this.#at = key
-      keys.push(key)
-      this.#child(pair, keys.length - 1, entry === 0 ? NO_WORD : entryValue(m, entry), value[key])
+      this.#child(pair, index, entry === 0 ? NO_WORD : entryValue(m, entry), values[index])
       if (entry !== 0) found++
-      if (isInteger(key)) continue
+      if (variant === OBJECT_TABLE && isInteger(key as string)) continue
       const order = entry === 0 ? Infinity : entryOrder(m, entry)
       if (order !== Infinity && order < last) pair.isReordered = true
       last = order
@@ -314,6 +323,15 @@ class Comparison {
     if (pair.isReordered || pair.removed > 0 || keys.length !== found) pair.isChanged = true
     text.trim()
     return pair
+  }
+
+  #entriesOf(value: object, variant: number): { keys: Key[]; values: unknown[] } {
+    if (variant !== OBJECT_TABLE) {
+      return entriesOfValue(value, variant, (found) => unsupported(found, this.path()))
+    }
+    const source = ownKeysOnly(value, this.#clean)
+    const keys = Object.keys(source)
+    return { keys, values: keys.map((key) => source[key]) }
   }
 
   /** Whether the old word stays for the value, as itself or, of a container, as its successor. */
@@ -337,13 +355,13 @@ class Comparison {
   }
 
   /** Where the walk is. */
-  path(): (string | number)[] {
-    const path: (string | number)[] = []
+  path(): Key[] {
+    const path: Key[] = []
     for (let depth = 0; depth < this.#depth; depth++) {
       const frame = this.#frames[depth] as Frame
       const place = this.#places[frame.cursor - 1] as number
       const keys = frame.pair?.keys ?? (frame.kind === OBJECT && this.#shapeOf(frame.word).keys)
-      path.push(keys === false ? place : (keys[place] as string))
+      path.push(keys === false ? place : (keys[place] as Key))
     }
     if (this.#at !== undefined) path.push(this.#at)
     return path

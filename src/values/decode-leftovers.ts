@@ -67,17 +67,22 @@ export class Leftovers {
 
   #visit(cell: Cell, stack: Cell[]): void {
     const { state } = cell
-    if (state !== undefined) {
+    if (this.isView(cell.word)) {
+      this.keepView(cell)
+      for (const page of state?.slots ?? []) pushCells(page, stack)
+    } else if (state !== undefined) {
       if (cell.exposed) expose(state.slots)
       for (const slot of state.slots) if (slot instanceof Cell) stack.push(slot)
-    } else if (cell.value !== undefined) {
-      // Only views, which go on reading, still have an origin.
-      if (cell.origin !== undefined) this.#keep(cell)
-    } else if (cell.exposed) {
+    } else if (cell.value === undefined && cell.exposed) {
       this.#want(cell, stack)
     } else {
       cell.origin = undefined
     }
+  }
+
+  /** A view goes on reading; what it decoded is the caller's. */
+  keepView(cell: Cell): void {
+    if (cell.value !== undefined || cell.exposed) this.#keep(cell)
   }
 
   #want(cell: Cell, stack: Cell[]): void {
@@ -100,11 +105,8 @@ export class Leftovers {
       stack.push(cell)
       return
     }
-    if (this.isView(cell.word)) this.#keep(cell)
-    else {
-      this.#values += 2 ** weightOf(m, cell.word)
-      this.#wanted.push(cell)
-    }
+    this.#values += 2 ** weightOf(m, cell.word)
+    this.#wanted.push(cell)
   }
 
   #keep(cell: Cell): void {
@@ -116,4 +118,10 @@ export class Leftovers {
     cell.value = whole(this.#reader, cell.word)
     cell.origin = undefined
   }
+}
+
+/** What a view keeps of 64 neighbours. */
+function pushCells(page: unknown, stack: Cell[]): void {
+  for (const slot of (page as unknown[] | undefined) ?? [])
+    if (slot instanceof Cell) stack.push(slot)
 }

@@ -21,10 +21,12 @@ import {
   shapeOf,
 } from './draft-nodes.ts'
 import type { Key } from './immutable.ts'
+import { isKey } from './key.ts'
 import { listApply } from './list.ts'
 import { find, MISSING } from './lookup.ts'
 import { isInteger, javaScriptOrder } from './order.ts'
-import { DELETE, tableApply } from './table.ts'
+import { showKey } from './plain.ts'
+import { DELETE, isDictionary, SET_TABLE, tableApply, variantOfTable } from './table.ts'
 
 /** A new value, and where to report what its place replaces. */
 export interface Setting {
@@ -35,7 +37,7 @@ export interface Setting {
 /** A container on the way, and the key that the way takes. */
 interface Step {
   readonly word: number
-  readonly key: string | number
+  readonly key: Key
 }
 
 /**
@@ -52,12 +54,14 @@ export function setPath(
   const steps = walk(codec, root, path)
   const last = steps.at(-1)
   const old = last === undefined ? root : find(codec, last.word, last.key)
+  const isMember = last !== undefined && variantOfTable(codec.memory.m, last.word) === SET_TABLE
+  if (last !== undefined) checkMember(codec, last, value)
   if (old === MISSING && last !== undefined) checkNew(codec, last, path)
-  else if (sameScalar(codec, old, value)) return root
+  else if (isMember || sameScalar(codec, old, value)) return root
   const { encoder } = codec
   encoder.reset()
-  encoder.pathTo = () => [...path] as (string | number)[]
-  const word = encoder.encodeNext(value)
+  encoder.pathTo = () => [...path]
+  const word = encoder.encodeNext(isMember ? undefined : value)
   encoder.reset()
   if (last === undefined) {
     if (isReference(root)) delta.droppedRoot()
@@ -91,7 +95,15 @@ function walk(codec: Codec, root: number, path: readonly Key[]): Step[] {
   const steps: Step[] = []
   let word = root
   for (let index = 0; index < path.length; index++) {
-    const key = path[index] as unknown
+    const key = path[index] as Key
+    if (index > 0) {
+      word = find(codec, word, path[index - 1] as Key)
+      if (word === MISSING) throw noSuchPath(path, index - 1)
+    }
+    if (isDictionary(m, word) && isKey(key)) {
+      steps.push({ word, key: key === 0 ? 0 : key })
+      continue
+    }
     if (typeof key !== 'string' && typeof key !== 'number') {
       throw typeError(
         'ERR_INVALID_ARGUMENT',
@@ -99,15 +111,20 @@ function walk(codec: Codec, root: number, path: readonly Key[]): Step[] {
         { path, segment: index },
       )
     }
-    if (index > 0) {
-      word = find(codec, word, path[index - 1] as Key)
-      if (word === MISSING) throw noSuchPath(path, index - 1)
-    }
     if (isObject(m, word)) steps.push({ word, key: String(key) })
     else if (isArray(m, word)) steps.push({ word, key })
     else throw noSuchPath(path, index)
   }
   return steps
+}
+
+/** What is put into a Set is the member itself. */
+function checkMember(codec: Codec, { word, key }: Step, value: unknown): void {
+  if (variantOfTable(codec.memory.m, word) !== SET_TABLE || value === undefined) return
+  if (value === key || (Number.isNaN(value) && Number.isNaN(key))) return
+  throw typeError('ERR_INVALID_ARGUMENT', 'the value that is put into a Set is the member itself', {
+    key,
+  })
 }
 
 /** Objects take every new key, an array its length only. */
@@ -119,18 +136,21 @@ function checkNew(codec: Codec, { word, key }: Step, path: readonly Key[]): void
 }
 
 function noSuchPath(path: readonly Key[], index: number): RootswapError {
-  const shown = JSON.stringify(path.slice(0, index + 1))
+  const shown = path
+    .slice(0, index + 1)
+    .map(showKey)
+    .join(', ')
   return new RootswapError(
     'ERR_NO_SUCH_PATH',
-    `there is nothing at ${shown}; the first missing segment is ${JSON.stringify(path[index])}`,
+    `there is nothing at [${shown}]; the first missing segment is ${showKey(path[index])}`,
     { path: [...path], missing: path[index] },
   )
 }
 
 /** An array's index; -1 for a key that is none. */
-function indexOf(key: string | number): number {
+function indexOf(key: Key): number {
   if (typeof key === 'number') return Number.isInteger(key) && key >= 0 ? key : -1
-  return isInteger(key) ? Number(key) : -1
+  return typeof key === 'string' && isInteger(key) ? Number(key) : -1
 }
 
 function replaceAlong(codec: Codec, steps: Step[], word: number, delta: Delta): number {
@@ -177,9 +197,8 @@ function withChild(codec: Codec, { word, key }: Step, child: Child, delta: Delta
     return listApply(codec, node, { words, successors, length }, delta)
   }
   if (kind !== OBJECT && kind !== ARRAY) {
-    const name = key as string
-    const words = new Map([[name, child.word]])
-    const successors = new Set(child.isSuccessor ? [name] : [])
+    const words = new Map([[key, child.word]])
+    const successors = new Set(child.isSuccessor ? [key] : [])
     return tableApply(codec, node, { words, successors }, delta)
   }
   const at = kind === OBJECT ? node + 3 : node + 4
@@ -195,7 +214,7 @@ function withChild(codec: Codec, { word, key }: Step, child: Child, delta: Delta
 }
 
 /** A flat container with one child more. */
-function withMore(codec: Codec, word: number, key: string | number, child: number): number {
+function withMore(codec: Codec, word: number, key: Key, child: number): number {
   const words = flatWords(codec, word)
   if (isArray(codec.memory.m, word)) return arrayOf(codec, [...words, child])
   const { keys } = shapeOf(codec, nodeOf(word))
@@ -234,7 +253,7 @@ function without(codec: Codec, { word, key }: Step, delta: Delta): number {
     case LIST:
       return withoutElement(codec, word, indexOf(key), delta)
     default: {
-      const words = new Map([[key as string, DELETE]])
+      const words = new Map([[key, DELETE]])
       return tableApply(codec, node, { words, successors: new Set() }, delta)
     }
   }

@@ -19,15 +19,18 @@ import {
 } from '../memory/kinds.ts'
 import type { Memory } from '../memory/memory.ts'
 import { writeBox } from './box.ts'
+import { entriesOfValue, variantOfValue } from './dictionary.ts'
+import { Frame, ROOT } from './encode-frame.ts'
+import type { Key } from './immutable.ts'
 import { Consed } from './intern.ts'
 import { listOf } from './list.ts'
 import { describe, isPlainArray, isPlainObject, isRevoked, ownKeysOnly } from './plain.ts'
 import { PATH_SHOWN, prototypeIsClean, show, unsupported } from './plain.ts'
 import { Scalars } from './scalars.ts'
 import type { Shape, Shapes } from './shapes.ts'
-import { tableOf } from './table.ts'
+import { OBJECT_TABLE, ownOfTable, tableOf } from './table.ts'
 import type { Text } from './text.ts'
-import { NO_WORD, weightOf, weightOfCount } from './word.ts'
+import { NO_WORD, UNDEFINED, weightOf, weightOfCount } from './word.ts'
 
 /** Containers within containers: what is deeper is taken for a mistake. */
 export const DEPTH_MAX = 100_000
@@ -35,28 +38,7 @@ const STACK_MIN = 1 << 13
 /** A stack larger than this is given back after the write. */
 const STACK_KEPT = 1 << 18
 
-/** A container whose children are being encoded. */
-class Frame {
-  value: object = ROOT
-  /** Where its words begin on the stack of words. */
-  base = 0
-  count = 0
-  /** Of an object; of a dictionary until it had too many keys. */
-  shape: Shape | undefined = undefined
-  /** Of a dictionary. */
-  keys: string[] | undefined = undefined
-  /** The waiting children: from here… */
-  from = 0
-  cursor = 0
-  /** …to here. */
-  end = 0
-  /** Values in the subtree so far. */
-  total = 0
-}
-
-const ROOT = {}
-
-function nowhere(): (string | number)[] {
+function nowhere(): Key[] {
   return []
 }
 
@@ -66,7 +48,7 @@ export class Encoder {
   /** Whether equal containers of one write may become one node. */
   consing = true
   /** Where the value given to `encodeNext` will stand, for the path of an error. */
-  pathTo: () => (string | number)[] = nowhere
+  pathTo: () => Key[] = nowhere
   readonly memory: Memory
   readonly m: Int32Array
   readonly allocator: Allocator
@@ -160,13 +142,46 @@ export class Encoder {
     if (isPlainObject(value)) {
       return this.#openObject(ownKeysOnly(value, this.#clean), value)
     }
+    const variant = variantOfValue(value)
+    if (variant !== OBJECT_TABLE) return this.#openDictionary(value, variant)
     const word = this.#box(value, undefined)
     this.#total = 2 ** weightOf(this.m, word)
     return word
   }
 
+  #openDictionary(value: object, variant: number): number {
+    const { keys, values } = entriesOfValue(value, variant, (found) =>
+      unsupported(found, this.#path(undefined, Infinity)),
+    )
+    const base = this.#top
+    const from = this.#waits
+    this.#reserve(keys.length)
+    for (let index = 0; index < keys.length; index++) {
+      this.#stack[base + index] = this.#child(values[index], index, keys[index])
+    }
+    if (this.#waits === from) {
+      this.#total = 2 ** 31
+      return tableOf(this, keys, { words: this.#stack, at: base }, ownOfTable(variant))
+    }
+    const frame = this.#push(value, base, keys.length, from)
+    frame.keys = keys
+    frame.variant = variant
+    frame.total = 2 ** 31
+    return 0
+  }
+
+  /** The word of a scalar child; a container waits. */
+  #child(child: unknown, index: number, key: Key): number {
+    if (typeof child === 'object' && child !== null) {
+      this.#wait(child, index)
+      return UNDEFINED
+    }
+    const word = this.#scalars.encode(child)
+    return word === NO_WORD ? this.#box(child, key) : word
+  }
+
   /** A value that is one opaque node. */
-  #box(value: unknown, key: string | number | undefined): number {
+  #box(value: unknown, key: Key): number {
     const word = writeBox(this, value)
     if (word === NO_WORD) throw this.#unsupported(value, key)
     return word
@@ -196,6 +211,7 @@ export class Encoder {
     const frame = this.#push(value, base, length, from)
     frame.shape = undefined
     frame.keys = undefined
+    frame.variant = OBJECT_TABLE
     return 0
   }
 
@@ -237,6 +253,7 @@ export class Encoder {
     const frame = this.#push(named, base, count, from)
     frame.shape = shape
     frame.keys = keys
+    frame.variant = OBJECT_TABLE
     return 0
   }
 
@@ -281,7 +298,8 @@ export class Encoder {
 
   #close(frame: Frame): number {
     const { base, count, shape, keys, total } = frame
-    const weight = weightOfCount(total)
+    const { variant } = frame
+    const weight = variant === OBJECT_TABLE ? weightOfCount(total) : ownOfTable(variant)
     let word: number
     if (keys !== undefined) word = tableOf(this, keys, { words: this.#stack, at: base }, weight)
     else if (shape === undefined) word = this.#array(base, count, weight)
@@ -356,18 +374,19 @@ export class Encoder {
     }
   }
 
-  #unsupported(value: unknown, key: string | number | undefined): RootswapError {
+  #unsupported(value: unknown, key: Key): RootswapError {
     const path = this.#path(key, Infinity)
     return unsupported(describe(value), path)
   }
 
   /** The keys that lead to the container being opened, and then `key`. */
-  #path(key: string | number | undefined, shown: number): (string | number)[] {
+  #path(key: Key, shown: number): Key[] {
     const path = this.pathTo()
     for (let depth = 0; depth < this.#depth && path.length < shown; depth++) {
       const { keys, shape, cursor } = this.#frames[depth] as Frame
       const place = this.#places[cursor - 1] as number
-      path.push((keys ?? shape?.keys)?.[place] ?? place)
+      const names = keys ?? shape?.keys
+      path.push(names === undefined ? place : names[place])
     }
     if (key !== undefined) path.push(key)
     return path

@@ -2,7 +2,8 @@
  * Entries of a dictionary: one block for a key and its value. An entry has two parents, the trie
  * that finds it and the vector that keeps the order, so its count is 2.
  *
- * The key's characters stand in the entry, or, of a long key, in a string node that it refers to.
+ * A key's characters stand in the entry; of a long key, and of one that is no string, its word
+ * does.
  */
 
 import {
@@ -19,6 +20,8 @@ import {
   TAG_NODE,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
+import type { Key } from './immutable.ts'
+import { keyOfWord, keyWordIs, type Packed, writeKeyWord } from './key.ts'
 import type { Maker } from './list.ts'
 import type { Text } from './text.ts'
 
@@ -34,10 +37,10 @@ export function entryOrder(m: Int32Array, entry: Offset): number {
   return m[entry + 4] as number
 }
 
-export function entryKey(m: Int32Array, text: Text, entry: Offset): string {
+export function entryKey(m: Int32Array, text: Text, entry: Offset): Key {
   const own = ownOf(m, entry)
   const form = own & 3
-  if (form === KEY_WORD) return text.ofWord(m[entry + ENTRY_HEAD] as number)
+  if (form === KEY_WORD) return keyOfWord(m, text, m[entry + ENTRY_HEAD] as number)
   return text.readAt(entry + ENTRY_HEAD, own >>> 2, form === KEY_WIDE)
 }
 
@@ -54,12 +57,13 @@ export function entryValue(m: Int32Array, entry: Offset): number {
   return m[entry + valueAt(ownOf(m, entry))] as number
 }
 
-/** A new entry for the key, which `text` packed last into `count` words. */
-export function makeEntry(make: Maker, key: string, count: number, word: number): Offset {
+/** A new entry for the key that `text` packed last. */
+export function makeEntry(make: Maker, packed: Packed, word: number): Offset {
+  const { key, count } = packed
   const { m, text, allocator } = make
   const hash = text.hashed
-  const inline = count <= INLINE_WORDS_MAX
-  const keyWord = inline ? 0 : text.writePacked(allocator, key.length, count)
+  const inline = typeof key === 'string' && count <= INLINE_WORDS_MAX
+  const keyWord = inline ? 0 : writeKeyWord(make, packed)
   const entry = allocator.allocate(ENTRY_HEAD + (inline ? count : 1) + 1)
   const form = inline ? (text.wide === 1 ? KEY_WIDE : KEY_LATIN) : KEY_WORD
   const own = inline ? (key.length << 2) | form : form
@@ -87,20 +91,17 @@ export function copyEntry(make: Maker, old: Offset, word: number): Offset {
   return entry
 }
 
-/** Whether the entry's key is the string that `text` packed last into `count` words. */
+/** Whether the entry's key is the one that `text` packed last. */
 export function entryHasKey(m: Int32Array, text: Text, entry: Offset, packed: Packed): boolean {
   const own = ownOf(m, entry)
   const form = own & 3
-  if (form === KEY_WORD) return text.wordEquals(m[entry + ENTRY_HEAD] as number, packed.key)
-  if (own >>> 2 !== packed.key.length || form !== (text.wide === 1 ? KEY_WIDE : KEY_LATIN)) {
+  if (form === KEY_WORD) return keyWordIs(m, text, m[entry + ENTRY_HEAD] as number, packed)
+  const { key } = packed
+  if (typeof key !== 'string' || own >>> 2 !== key.length) return false
+  if (form !== (text.wide === 1 ? KEY_WIDE : KEY_LATIN)) {
     return false
   }
   return text.samePacked(entry + ENTRY_HEAD, packed.count)
-}
-
-export interface Packed {
-  readonly key: string
-  readonly count: number
 }
 
 export function entryReference(entry: Offset): number {
@@ -110,12 +111,14 @@ export function entryReference(entry: Offset): number {
 /** Indexes of the entry's references, for an entry of a delta that drops them all. */
 export function entryReferences(m: Int32Array, entry: Offset): number[] {
   const found: number[] = []
-  if ((ownOf(m, entry) & 3) === KEY_WORD) found.push(0)
+  if (entryKeyNode(m, entry) !== 0) found.push(0)
   if (isReference(entryValue(m, entry))) found.push(entryValueIndex(m, entry))
   return found
 }
 
-/** The node of the entry's key, or 0 where the key is inline. */
+/** The node of the entry's key, or 0 where the key has none. */
 export function entryKeyNode(m: Int32Array, entry: Offset): Offset {
-  return (ownOf(m, entry) & 3) === KEY_WORD ? nodeOf(m[entry + ENTRY_HEAD] as number) : 0
+  if ((ownOf(m, entry) & 3) !== KEY_WORD) return 0
+  const word = m[entry + ENTRY_HEAD] as number
+  return isReference(word) ? nodeOf(word) : 0
 }

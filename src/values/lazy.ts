@@ -92,7 +92,8 @@ export class Filler {
   #fill(cell: Cell): void {
     const { reader } = this
     const { state } = cell
-    if (state === undefined) {
+    // A view has both.
+    if (state === undefined || cell.origin !== undefined) {
       const origin = this.#enter(cell)
       if (isLight(reader, cell.word) || kindOfWord(reader.m, cell.word) === BOX) {
         cell.value = eager(reader, reader.m, cell.word)

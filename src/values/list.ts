@@ -114,14 +114,19 @@ export function vectorAt(m: Int32Array, vector: Vector, index: number): number {
   return word
 }
 
+/** The leaf that has the element at an index below the vector's length. */
+export function vectorLeaf(m: Int32Array, vector: Vector, index: number): Offset {
+  let word = vector.root
+  for (let shift = vector.shift; shift > 0; shift -= BITS) {
+    word = m[nodeOf(word) + 3 + ((index >>> shift) & 63)] as number
+  }
+  return nodeOf(word)
+}
+
 /** Copies all words into `into`, from `at` on. */
 export function vectorWords(m: Int32Array, vector: Vector, into: Int32Array, at: number): void {
   for (let first = 0; first < vector.length; first += FANOUT) {
-    let word = vector.root
-    for (let shift = vector.shift; shift > 0; shift -= BITS) {
-      word = m[nodeOf(word) + 3 + ((first >>> shift) & 63)] as number
-    }
-    const leaf = nodeOf(word)
+    const leaf = vectorLeaf(m, vector, first)
     const count = ownOf(m, leaf)
     for (let index = 0; index < count; index++) {
       into[at + first + index] = m[leaf + 3 + index] as number

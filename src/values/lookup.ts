@@ -21,15 +21,17 @@ import type { Offset } from '../memory/words.ts'
 import { readBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import type { Key } from './immutable.ts'
+import { isKey } from './key.ts'
 import { listAt } from './list.ts'
 import { isInteger } from './order.ts'
-import { tableFind, tableKeys, tableSize } from './table.ts'
+import { OBJECT_TABLE, tableFind, tableKeys, tableSize } from './table.ts'
 import { immediateToValue, NO_WORD } from './word.ts'
 
 /** No such key; never the word of a value. */
 export const MISSING = NO_WORD
 
-/** The word at a key of a container, or `MISSING`; a scalar has no keys. */
+/** The word at a key of a container, or `MISSING`; a scalar has none, and a member of a
+ *  Set is a key whose value is `undefined`. */
 export function find(ctx: Codec, word: number, key: Key): number {
   const { m } = ctx.memory
   if ((word & 7) === TAG_OBJECT) {
@@ -54,6 +56,9 @@ function findInNode(ctx: Codec, node: Offset, key: Key): number {
       return index < 0 ? MISSING : listAt(m, node, index)
     }
     case TABLE: {
+      if (ownOf(m, node) >>> 5 !== OBJECT_TABLE) {
+        return isKey(key) ? tableFind(m, ctx.text, node, key) : MISSING
+      }
       const name = nameOf(key)
       return name === undefined ? MISSING : tableFind(m, ctx.text, node, name)
     }

@@ -37,6 +37,9 @@ import { entryValueAt, eager, isLight, isScalar, type Reader } from './decode.ts
 import { Leftovers } from './decode-leftovers.ts'
 import { itemsOf, itemsOfValue, sizeOf, stateOfValue, wordsBelow } from './decode-items.ts'
 import { rebuild } from './decode-rebuild.ts'
+import { pairPages } from './view-pages.ts'
+import { variantOfTable } from './table.ts'
+import { NO_WORD } from './word.ts'
 
 /** A place that needs a cell for a word, unless a moved one is found. */
 interface Need {
@@ -87,10 +90,7 @@ export class Relink {
       return
     }
     const m = this.#m
-    if (isScalar(m, old.word) || isScalar(m, fresh.word)) {
-      this.#leftovers.add(old)
-      return
-    }
+    if (isScalar(m, old.word) || isScalar(m, fresh.word)) return this.#leftovers.add(old)
     const reader = this.#reader
     if (old.state === undefined && isLight(reader, old.word) && isLight(reader, fresh.word)) {
       this.#pairLight(old, fresh)
@@ -116,7 +116,7 @@ export class Relink {
     const oldKind = kindOfWord(this.#m, old.word)
     const kind = kindOfWord(this.#m, fresh.word)
     if (this.#leftovers.isView(old.word) || this.#leftovers.isView(fresh.word)) {
-      this.#leftovers.add(old)
+      this.#pairViews(old, fresh)
     } else if (kind !== oldKind || isWhole(old, oldKind)) {
       this.#convert(old, fresh)
     } else if (kind === LIST || kind === TABLE) {
@@ -307,6 +307,20 @@ export class Relink {
     }
   }
 
+  /** Maps or Sets: what was decoded of unchanged entries goes over. */
+  #pairViews(old: Cell, fresh: Cell): void {
+    const m = this.#m
+    const isSame = variantOfTable(m, fresh.word) === variantOfTable(m, old.word)
+    if (!isSame) return this.#leftovers.add(old)
+    this.#leftovers.keepView(old)
+    if (old.state === undefined) return
+    fresh.state = pairPages(m, old, fresh, (slot, change) => {
+      const cell = this.#cellOf(slot, change.before)
+      if (change.after === NO_WORD || isScalar(m, change.after)) this.#leave(cell)
+      else this.#linkSlot(change.slots, change.index, change.after, cell)
+    })
+  }
+
   /** An array became a list, an object a table, or the other way round, or the old one has no
    *  state: elements are matched by their words. */
   #convert(old: Cell, fresh: Cell): void {
@@ -381,6 +395,6 @@ function isWhole(cell: Cell, kind: number): boolean {
 }
 
 /** Not a value: a part of a list or table. */
-function isInner(kind: number, heads = false): boolean {
-  return kind === LIST_NODE || kind === ENTRY || (heads && (kind === LIST || kind === TABLE))
+function isInner(kind: number): boolean {
+  return kind === LIST_NODE || kind === ENTRY
 }

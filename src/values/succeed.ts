@@ -20,7 +20,8 @@ import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import { entryKey } from './entry.ts'
 import { listApply, listOf } from './list.ts'
-import { DELETE, tableApply, tableEntries, tableOf } from './table.ts'
+import type { Key } from './immutable.ts'
+import { DELETE, OBJECT_TABLE, ownOfTable, tableApply, tableEntries, tableOf } from './table.ts'
 import { NO_WORD, weightOfWords } from './word.ts'
 
 /** An old container and what its children become. */
@@ -35,7 +36,7 @@ export class Pair {
   readonly before: number[] = []
   readonly stays: boolean[] = []
   /** Of the new object, where they may differ from the old one's. */
-  keys: string[] | undefined = undefined
+  keys: Key[] | undefined = undefined
   isChanged = false
   /** Keys that both have stand in another order. */
   isReordered = false
@@ -82,7 +83,8 @@ function succeedObject(ctx: Codec, pair: Pair, delta: Delta): number {
   const { m } = ctx.memory
   const node = nodeOf(pair.word)
   const old = ctx.shapes.of(ownOf(m, node) >>> 5)
-  const { keys, words, stays } = pair
+  const { words, stays } = pair
+  const keys = pair.keys as string[] | undefined
   const staying = new Set<number>()
   for (let index = 0; index < words.length; index++) {
     if (stays[index] !== true) continue
@@ -141,10 +143,10 @@ function succeedTable(ctx: Codec, pair: Pair, delta: Delta): number {
   if (pair.isReordered) return rebuildTable(ctx, pair, delta)
   const { m } = ctx.memory
   const { words, before, stays } = pair
-  const keys = pair.keys as string[]
+  const keys = pair.keys as Key[]
   const table = nodeOf(pair.word)
-  const changed = new Map<string, number>()
-  const successors = new Set<string>()
+  const changed = new Map<Key, number>()
+  const successors = new Set<Key>()
   if (pair.removed > 0) {
     const present = new Set(keys)
     for (const entry of tableEntries(m, table)) {
@@ -155,8 +157,8 @@ function succeedTable(ctx: Codec, pair: Pair, delta: Delta): number {
   for (let index = 0; index < words.length; index++) {
     const stay = stays[index] === true
     if (stay && words[index] === before[index]) continue
-    changed.set(keys[index] as string, words[index] as number)
-    if (stay) successors.add(keys[index] as string)
+    changed.set(keys[index], words[index] as number)
+    if (stay) successors.add(keys[index])
   }
   return tableApply(ctx, table, { words: changed, successors }, delta)
 }
@@ -171,6 +173,8 @@ function rebuildTable(ctx: Codec, pair: Pair, delta: Delta): number {
     const word = before[index] as number
     if (stays[index] === true && word !== NO_WORD && isReference(word)) delta.included(nodeOf(word))
   }
-  const keys = pair.keys as string[]
-  return tableOf(ctx.encoder, keys, { words, at: 0 }, weightOfWords(m, pair.words))
+  const keys = pair.keys as Key[]
+  const variant = ownOf(m, table) >>> 5
+  const own = variant === OBJECT_TABLE ? weightOfWords(m, pair.words) : ownOfTable(variant)
+  return tableOf(ctx.encoder, keys, { words, at: 0 }, own)
 }

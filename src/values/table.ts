@@ -1,13 +1,23 @@
 /**
- * Dictionaries: objects with more keys than one block may have, or whose shape found no room. A
- * trie finds entries by their key's hash; a vector keeps them in the order of insertion, with 0
- * where one was removed. Integer-like keys come first in JavaScript's order: who lists keys sorts
- * them (`tableKeys`), who makes a JavaScript object need not.
+ * Dictionaries: Maps and Sets, objects with more keys than one block may have, and those whose
+ * shape found no room; the variant in the own bits says which. A member of a Set has `undefined`
+ * as value. A trie finds entries by their key's hash; a vector keeps them in the order of
+ * insertion, with 0 where one was removed. Integer-like keys come first in JavaScript's order: who
+ * lists keys sorts them (`tableKeys`), who makes a JavaScript object need not.
  *
  * When half of the vector is holes, the dictionary is built anew.
  */
 
-import { isReference, nodeOf, ownOf, referenceTo, stamp, TABLE, TAG_NODE } from '../memory/kinds.ts'
+import {
+  isReference,
+  kindOf,
+  nodeOf,
+  ownOf,
+  referenceTo,
+  stamp,
+  TABLE,
+  TAG_NODE,
+} from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
 import {
@@ -21,11 +31,36 @@ import {
   entryValueIndex,
   makeEntry,
 } from './entry.ts'
+import type { Key } from './immutable.ts'
+import { packKey } from './key.ts'
 import { type Maker, type Making, type Vector, vectorApply, vectorOf, vectorWords } from './list.ts'
 import { isInteger, javaScriptOrder } from './order.ts'
 import type { Text } from './text.ts'
 import { type EntryChange, trieApply, trieFind, trieOf } from './trie.ts'
 import { NO_WORD, weightOf, weightOfCount } from './word.ts'
+
+/** Variants of tables. */
+export const OBJECT_TABLE = 0
+export const MAP_TABLE = 1
+export const SET_TABLE = 2
+
+/** Own bits of a Map or Set. Its weight is the largest, so that nothing above it is light:
+ *  it is never decoded with what it stands in. */
+export function ownOfTable(variant: number): number {
+  return (variant << 5) | 31
+}
+
+/** Which table it is, if any, else -1. */
+export function variantOfTable(m: Int32Array, word: number): number {
+  if ((word & 7) !== TAG_NODE) return -1
+  const node = nodeOf(word)
+  return kindOf(m, node) === TABLE ? ownOf(m, node) >>> 5 : -1
+}
+
+/** A Map or a Set. */
+export function isDictionary(m: Int32Array, word: number): boolean {
+  return variantOfTable(m, word) > OBJECT_TABLE
+}
 
 /** In `TableChanges.words`: the key goes. */
 export const DELETE = NO_WORD
@@ -35,22 +70,22 @@ const COMPACT_MIN = 32
 export interface TableChanges {
   /** New value words by key, or `DELETE`. Where a word refers to an old node, the caller reports
    *  `included`. */
-  readonly words: ReadonlyMap<string, number>
+  readonly words: ReadonlyMap<Key, number>
   /** Keys whose new word is the successor of the old one, of which the caller reports the entry
    *  after this one's; the old words of all other changed keys are dropped. */
-  readonly successors: ReadonlySet<string>
+  readonly successors: ReadonlySet<Key>
   /** Keys that were deleted and set again: they go to the end of the order. */
-  readonly moved?: ReadonlySet<string>
+  readonly moved?: ReadonlySet<Key>
 }
 
 /** The entry of a key, or 0. */
-export function tableEntry(m: Int32Array, text: Text, table: Offset, key: string): Offset {
+export function tableEntry(m: Int32Array, text: Text, table: Offset, key: Key): Offset {
   const root = m[table + 6] as number
-  return root === 0 ? 0 : trieFind(m, text, root, { key, count: text.pack(key) })
+  return root === 0 ? 0 : trieFind(m, text, root, { key, count: packKey(text, key) })
 }
 
 /** The word of a key's value, or `NO_WORD`. */
-export function tableFind(m: Int32Array, text: Text, table: Offset, key: string): number {
+export function tableFind(m: Int32Array, text: Text, table: Offset, key: Key): number {
   const entry = tableEntry(m, text, table, key)
   return entry === 0 ? NO_WORD : entryValue(m, entry)
 }
@@ -77,9 +112,9 @@ export function tableEntries(m: Int32Array, table: Offset): Offset[] {
   return entries
 }
 
-/** In JavaScript's order. */
+/** Of an object, in JavaScript's order. */
 export function tableKeys(m: Int32Array, text: Text, table: Offset): string[] {
-  const keys = tableEntries(m, table).map((entry) => entryKey(m, text, entry))
+  const keys = tableEntries(m, table).map((entry) => entryKey(m, text, entry) as string)
   return keys.some(isInteger) ? javaScriptOrder(keys) : keys
 }
 
@@ -120,18 +155,19 @@ function tableOfEntries(make: Maker, entries: readonly Offset[], own: number): n
 /** A new table; the word of `keys[i]` is `words[at + i]`, and each is one reference. */
 export function tableOf(
   make: Maker,
-  keys: readonly string[],
+  keys: readonly Key[],
   from: { readonly words: ArrayLike<number>; readonly at: number },
-  weight: number,
+  own: number,
 ): number {
   const { text } = make
   const entries: Offset[] = []
   for (let index = 0; index < keys.length; index++) {
-    const key = keys[index] as string
-    entries.push(makeEntry(make, key, text.pack(key), from.words[from.at + index] as number))
+    const key = keys[index] as Key
+    const packed = { key, count: packKey(text, key) }
+    entries.push(makeEntry(make, packed, from.words[from.at + index] as number))
   }
   text.trim()
-  return tableOfEntries(make, entries, weight)
+  return tableOfEntries(make, entries, own)
 }
 
 /** What becomes of the entries: computed before anything is reported. */
@@ -157,12 +193,12 @@ function plan(make: Maker, table: Offset, changes: TableChanges): TableWork {
   const work = new TableWork(m, table)
   const root = m[table + 6] as number
   for (const [key, word] of changes.words) {
-    const count = text.pack(key)
-    const before = root === 0 ? 0 : trieFind(m, text, root, { key, count })
+    const packed = { key, count: packKey(text, key) }
+    const before = root === 0 ? 0 : trieFind(m, text, root, packed)
     const hash = text.hashed
     if (before === 0) {
       if (word === DELETE) continue
-      add(m, work, { hash, before, after: makeEntry(make, key, count, word) })
+      add(m, work, { hash, before, after: makeEntry(make, packed, word) })
       work.size++
     } else if (word === DELETE) {
       work.changes.push({ hash, before, after: 0 })

@@ -48,12 +48,20 @@ export class Text {
   hashed = 0
   /** 1 if the string packed last takes two bytes a character. */
   wide = 0
+  /** Of the key packed last, where it is no string: its word if it needs no node, else 1. */
+  keyWord = 1
   readonly m: Int32Array
+  /** One double, and its two words. */
+  readonly #float: Float64Array
+  readonly #halves: Int32Array
   readonly #bytes: Uint8Array
   readonly #seed: number
 
   constructor(memory: Memory) {
     this.m = memory.m
+    const room = new ArrayBuffer(8)
+    this.#float = new Float64Array(room)
+    this.#halves = new Int32Array(room)
     this.#bytes = memory.words.bytes
     this.#seed = memory.m[IDENTITY_AT] as number
   }
@@ -112,6 +120,36 @@ export class Text {
     hash = Math.imul(hash, 0x85ebca6b)
     this.hashed = hash ^ (hash >>> 13)
     return count
+  }
+
+  /** Packs what is no string: words, hashed. */
+  packWords(words: readonly number[]): number {
+    const count = words.length
+    if (count > this.packed.length) this.packed = new Int32Array(count)
+    const { packed } = this
+    let hash = ~count ^ this.#seed
+    for (let index = 0; index < count; index++) {
+      const word = words[index] as number
+      packed[index] = word
+      hash = Math.imul(hash ^ word, PRIME)
+      hash ^= hash >>> 15
+    }
+    this.wide = 0
+    hash = Math.imul(hash, 0x85ebca6b)
+    this.hashed = hash ^ (hash >>> 13)
+    return count
+  }
+
+  packDouble(value: number): number {
+    this.#float[0] = value
+    return this.packWords([this.#halves[0] as number, this.#halves[1] as number])
+  }
+
+  /** The double whose words stand at an offset. */
+  doubleAt(at: Offset): number {
+    this.#halves[0] = this.m[at] as number
+    this.#halves[1] = this.m[at + 1] as number
+    return this.#float[0] as number
   }
 
   /** The hash that dictionaries and interning use. */

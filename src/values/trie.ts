@@ -25,7 +25,8 @@ import {
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
-import { entryHash, entryHasKey, entryReference, type Packed } from './entry.ts'
+import { entryHash, entryHasKey, entryReference } from './entry.ts'
+import type { Packed } from './key.ts'
 import type { Maker } from './list.ts'
 import type { Text } from './text.ts'
 

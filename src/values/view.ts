@@ -11,7 +11,9 @@ import { readBox } from './box.ts'
 import { Cell, type Hold, Origin, RootCell, type Source } from './decode-cells.ts'
 import { type CodecLike, LEFTOVER_VALUES_MAX, LIGHT_WEIGHT_MAX, Reader, whole } from './decode.ts'
 import { Filler, type ViewMaker } from './lazy.ts'
+import { makeView } from './map-view.ts'
 import { Relink } from './relink.ts'
+import { Text } from './text.ts'
 import type { Offset } from '../memory/words.ts'
 
 export { Cell, Hold, RootCell, type Source } from './decode-cells.ts'
@@ -43,7 +45,8 @@ export class Decoder {
       leftoverValuesMax: options.leftoverValuesMax ?? LEFTOVER_VALUES_MAX,
       box: options.box ?? ((node) => readBox(this.#reader.m, this.#reader.doubles, node)),
     })
-    this.#filler = new Filler(this.#reader, options.view)
+    const filler = new Filler(this.#reader, options.view ?? viewsOf(codec, () => filler))
+    this.#filler = filler
   }
 
   /** The first version of a chain; nothing is read yet. */
@@ -85,5 +88,14 @@ export class Decoder {
     const versions = { chain, old: oldSource, fresh: source }
     const relink = new Relink(this.#reader, versions, (word) => this.#filler.isView(word))
     return { root, hold: relink.run(old, root) }
+  }
+}
+
+/** Views of Maps and Sets, where the codec has what looking up a key takes. */
+function viewsOf({ text }: CodecLike, filler: () => Filler): ViewMaker | undefined {
+  if (!(text instanceof Text)) return undefined
+  return (cell) => {
+    const { reader } = filler()
+    return makeView({ reader, text, valueOf: (inner) => filler().valueOf(inner) }, cell)
   }
 }
