@@ -1,0 +1,5 @@
+/** A thread under torture: see src/torture/thread.ts. */
+
+import { runThread } from '../src/torture/thread.ts'
+
+await runThread()
