@@ -3,7 +3,15 @@
  * that a user must get. Nothing here runs.
  */
 
-import { createStore, openStore, type Immutable, type StoreHandle } from '../src/index.ts'
+import {
+  createStore,
+  type Immutable,
+  type JsonPatch,
+  openStore,
+  type Patch,
+  type StoreHandle,
+  toJsonPatch,
+} from '../src/index.ts'
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -22,6 +30,7 @@ interface Config {
 }
 
 declare const initial: Config
+declare const print: (found: unknown) => void
 const store = createStore(initial)
 
 // get: typed to depth 6, unknown beyond, `undefined` where a key may be missing
@@ -84,6 +93,53 @@ store.subscribe(
   (port, before) => expectType<number>()(port + (before ?? 0), true),
 )
 
+type Changed = ReturnType<typeof store.changes> extends AsyncIterable<infer C> ? C : never
+declare const changed: Changed
+expectType<number>()(changed.value.server.http.port, true)
+expectType<readonly Patch[] | undefined>()(changed.patches, true)
+const port = store.subscribe((value) => value.server.http.port, print, { immediate: true })
+// @ts-expect-error a selector that reads what is not there
+store.subscribe((value) => value.server.htpt, print)
+// @ts-expect-error an option that does not exist
+store.subscribe(print, { patch: true })
+store.subscribe((value) => value.pair[1], print, {
+  // @ts-expect-error equals compares what is selected
+  equals: (a: number, b: number) => a === b,
+})
+
+// select: the selected part, or what is made of it
+expectType<number>()(store.select((value) => value.server.http.port)(), true)
+expectType<{ readonly id: number } | undefined>()(store.select((value) => value.list[0])(), true)
+const pattern = store.select(
+  (value) => value.pair[1],
+  (text) => new RegExp(text),
+)
+expectType<RegExp>()(pattern(), true)
+const text = (pair: readonly [number, string]): string => pair[1]
+// @ts-expect-error the projection gets what is selected
+store.select((value) => value.list, text)
+// @ts-expect-error nothing of the value can be changed
+store.select((value) => (value.pair[0] = 1))
+
+// patches
+const committed = store.set(['server', 'http', 'port'], 1, { patches: true, ifVersion: 1 })
+expectType<readonly Patch[] | undefined>()(committed.patches, true)
+expectType<JsonPatch[]>()(toJsonPatch(committed.patches ?? []), true)
+store.applyPatches(committed.patches ?? [], { ifVersion: 2 })
+store.applyPatches(toJsonPatch(committed.patches ?? []))
+store.applyPatches([{ op: 'move', from: '/list/0', path: '/list/1' }])
+// @ts-expect-error no operation of either form
+store.applyPatches([{ op: 'drop', path: '/list' }])
+// @ts-expect-error move is of JSON Patch, and says from where
+store.applyPatches([{ op: 'move', path: '/list' }])
+// @ts-expect-error patches are told, not changed
+committed.patches?.push({ op: 'remove', path: [] })
+
+// drained
+expectType<Promise<void>>()(store.drained(committed.version), true)
+// @ts-expect-error of a version
+store.drained(committed)
+
 // types that contain themselves
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 const json = createStore<{ data: Json }>({ data: null })
@@ -92,4 +148,4 @@ json.update((draft) => {
   draft.data = { a: [1, { b: null }] }
 })
 
-export { data, other, surely }
+export { data, other, port, surely }

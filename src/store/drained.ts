@@ -6,13 +6,13 @@
  * 1. The wanted version is published: this thread loaded a root that is that new, and roots only go
  *    forward. All of it is sequentially consistent, so it has one order; "before" means there.
  * 2. `synchronize`: whoever was in a section or in `read(fn)` after step 1 has left it.
- * 3. `[drain-scan]` lease words are loaded. Pairs with [lease-store]. A snapshot of an older version
- *    was taken in one of three ways. Re-checked: the re-check loaded an older root, so it came
- *    before step 1, and the store of the lease came before the re-check. In a section: the load of
- *    the root came before step 1, so the section was entered before; the lease was stored before
- *    the section was left, which step 2 waited for. Or as a further use of a lease that the thread
- *    had: then the word was there already. So the scan sees its word, or that it was released. No
- *    snapshot of an older version is taken later, for each loads a root after step 1.
+ * 3. `[drain-scan]` lease words are loaded. Pairs with [lease-store]. A snapshot of an older
+ *    version was taken in one of three ways. Re-checked: the re-check loaded an older root, so it
+ *    came before step 1, and the store of the lease came before the re-check. In a section: the
+ *    load of the root came before step 1, so the section was entered before; the lease was stored
+ *    before the section was left, which step 2 waited for. Or as a further use of a lease that the
+ *    thread had: then the word was there already. So the scan sees its word, or that it was
+ *    released. No snapshot of an older version is taken later, for each loads a root after step 1.
  *
  * Which version a lease names is read under the reclaim lock, where no record's memory is freed: a
  * leased record is in its cell's list, or among the zombies. A word that a thread stored and did

@@ -50,8 +50,12 @@ export function select<T, S, R>(
  * version has there, and holding it could keep an old version in memory.
  */
 function identity<S>(selected: S): (value: S) => boolean {
-  if (typeof selected !== 'object' || selected === null)
-    return (value) => Object.is(value, selected)
-  const held = new WeakRef(selected)
+  return typeof selected === 'object' && selected !== null
+    ? sameObject(new WeakRef(selected))
+    : (value) => Object.is(value, selected)
+}
+
+/** A scope of its own: one that has the object as a variable would hold it. */
+function sameObject(held: WeakRef<object>): (value: unknown) => boolean {
   return (value) => held.deref() === value
 }
