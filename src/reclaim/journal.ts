@@ -28,8 +28,9 @@ export class Journal {
   readonly #armedAt: Offset
   readonly #pairsAt: Offset
   readonly #pairsMax: number
-  /** Pending pair of an address: open addressing; an entry counts if its stamp is current. */
-  readonly #table = new Int32Array(TABLE_SIZE * 2)
+  /** Pending pair of an address: open addressing; an entry counts if its stamp is current. Made by
+   *  the first change: a thread that only reads never needs its 128 KB. */
+  #table: Int32Array | undefined
   #stamp = 1
   #count = 0
 
@@ -108,7 +109,7 @@ export class Journal {
 
   #find(at: Offset): number {
     if (this.#count === 0) return -1
-    const table = this.#table
+    const table = this.#table as Int32Array // a pair is pending
     let index = slotOf(at)
     for (;;) {
       // bound: the table is at most a quarter full
@@ -120,7 +121,7 @@ export class Journal {
   }
 
   #insert(at: Offset, pair: number): void {
-    const table = this.#table
+    const table = (this.#table ??= new Int32Array(TABLE_SIZE * 2))
     let index = slotOf(at)
     while ((table[2 * index + 1] as number) >>> 13 === this.#stamp) {
       index = (index + 1) & (TABLE_SIZE - 1) // bound: as in find
@@ -130,7 +131,7 @@ export class Journal {
   }
 
   #forget(): void {
-    this.#table.fill(0)
+    this.#table?.fill(0)
     this.#stamp = 1
   }
 }
