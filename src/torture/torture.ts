@@ -169,7 +169,7 @@ class Run {
     if (!all) this.#violation('a thread did not end when told to')
     // What a killed thread left may need a second try to be repaired.
     await sleep(20)
-    this.#verify()
+    if (this.#violations.length === 0) this.#verify()
   }
 
   /** Everybody rests: the heap, the structure and the recordings are as they must be. */
