@@ -19,6 +19,7 @@ import type { Offset } from '../memory/words.ts'
 import type { Source } from '../values/decode-cells.ts'
 import type { Patch } from '../values/patch.ts'
 import { compareWords } from '../values/patch-compare.ts'
+import { mayHoldViews, withoutViews } from '../values/patch-values.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
 
@@ -31,7 +32,11 @@ export function patchesBetween(
   before: number,
   after: number,
 ): readonly Patch[] {
-  return compareWords(codec, before, after, (word) => decoder.decodeWhole(word, PROTECTED))
+  return compareWords(codec, before, after, (word) => {
+    return mayHoldViews(codec.memory.m, word)
+      ? withoutViews(decoder.decode(word, PROTECTED))
+      : decoder.decodeWhole(word, PROTECTED)
+  })
 }
 
 /** One version of a store, its value, and what led to it. */

@@ -8,17 +8,21 @@
  * begin and end with stays; in between elements are compared one by one, and the rest is added or
  * removed there.
  *
- * The caller protects both versions. Maps, Sets and boxes (dates, binary data) are replaced whole:
- * `#pair` is where they would be told apart.
+ * Maps are as objects, but that every key keeps the order of insertion. Of a Set the patches name
+ * the member as their value; the last key of their path is a number that tells no more.
+ *
+ * The caller protects both versions.
  */
 
-import { DOUBLE, isReference, kindOf, nodeOf, TAG_NODE, TAG_STRING } from '../memory/kinds.ts'
+import { BOX, DOUBLE, isReference, kindOf, nodeOf, TAG_NODE, TAG_STRING } from '../memory/kinds.ts'
+import { sameBox } from './box.ts'
 import type { Codec } from './codec.ts'
 import { isArray, isObject } from './draft-nodes.ts'
 import type { Key } from './immutable.ts'
 import { isInteger } from './order.ts'
 import type { Patch } from './patch.ts'
-import { Elements, LEAF, type Properties, propertiesOf } from './patch-parts.ts'
+import { Elements, HOLE, LEAF, type Properties, propertiesOf } from './patch-parts.ts'
+import { isDictionary, SET_TABLE, variantOfTable } from './table.ts'
 
 /** A value of its own, complete and frozen, from the word of either version. */
 export type DecodeWhole = (word: number) => unknown
@@ -39,11 +43,31 @@ interface Place {
   readonly key: Key
 }
 
+/** A keyed container into which patches go. */
+interface Into {
+  readonly above: Place | undefined
+  readonly isSet: boolean
+}
+
 /** Two containers of the same sort that wait to be compared. */
 interface Pair {
   readonly place: Place | undefined
   readonly before: number
   readonly after: number
+}
+
+const OTHER = 0
+const ARRAY = 1
+const OBJECT = 2
+const MAP = 3
+const SET = 4
+
+/** What a word is, as far as patches can go into it. */
+function sortOf(m: Int32Array, word: number): number {
+  if (isObject(m, word)) return OBJECT
+  if (isArray(m, word)) return ARRAY
+  if (!isDictionary(m, word)) return OTHER
+  return variantOfTable(m, word) === SET_TABLE ? SET : MAP
 }
 
 class PatchWalk {
@@ -65,8 +89,8 @@ class PatchWalk {
     // Bound: containers that differ.
     while ((pair = this.#pairs.pop()) !== undefined) {
       const from = this.#pairs.length
-      if (isArray(this.#m, pair.before)) this.#arrays(pair)
-      else this.#objects(pair)
+      if (sortOf(this.#m, pair.before) === ARRAY) this.#arrays(pair)
+      else this.#keyed(pair)
       this.#inOrder(from)
     }
     this.#codec.text.trim()
@@ -87,9 +111,8 @@ class PatchWalk {
   #pair(place: Place | undefined, before: number, after: number): void {
     if (this.#same(before, after)) return
     const m = this.#m
-    const alike =
-      (isObject(m, before) && isObject(m, after)) || (isArray(m, before) && isArray(m, after))
-    if (alike) this.#pairs.push({ place, before, after })
+    const sort = sortOf(m, before)
+    if (sort !== OTHER && sort === sortOf(m, after)) this.#pairs.push({ place, before, after })
     else this.#report('replace', place, after)
   }
 
@@ -100,8 +123,10 @@ class PatchWalk {
     if (tag !== (b & 7) || !isReference(a)) return false
     const { memory, text } = this.#codec
     if (tag === TAG_STRING) return text.wordEquals(a, text.ofWord(b))
-    if (tag !== TAG_NODE || kindOf(this.#m, nodeOf(a)) !== DOUBLE) return false
-    if (kindOf(this.#m, nodeOf(b)) !== DOUBLE) return false
+    const kind = kindOf(this.#m, nodeOf(a))
+    if (tag !== TAG_NODE || kind !== kindOf(this.#m, nodeOf(b))) return false
+    if (kind === BOX) return sameBox(memory, a, this.#decode(b))
+    if (kind !== DOUBLE) return false
     const { doubles } = memory.words
     return doubles[(nodeOf(a) + 2) >> 1] === doubles[(nodeOf(b) + 2) >> 1]
   }
@@ -115,10 +140,13 @@ class PatchWalk {
     this.#patches.push(Object.freeze({ op: 'remove', path: pathOf(place) }))
   }
 
-  #objects({ place, before, after }: Pair): void {
+  /** Objects, Maps and Sets. */
+  #keyed({ place, before, after }: Pair): void {
     const old = propertiesOf(this.#codec, before)
     const fresh = propertiesOf(this.#codec, after)
-    this.#removedKeys(place, old, fresh)
+    const sort = sortOf(this.#m, before)
+    const into = { above: place, isSet: sort === SET }
+    this.#removedKeys(into, old, fresh)
     /** From here on what stands in the new order can not stay where it stood in the old one. */
     let isBroken = false
     let last = -1
@@ -129,31 +157,43 @@ class PatchWalk {
         continue
       }
       const key = fresh.keyAt(position)
-      if (key === undefined) continue
-      const at: Place = { above: place, key }
+      if (key === HOLE) continue
       const found = old.positionOf(key)
       // Integer-like keys stand in their own order, whenever they were added.
-      const ordered = !isInteger(key)
+      const ordered = sort !== OBJECT || !isInteger(key as string)
       if (ordered && (found < 0 || found < last)) isBroken = true
       const stays = found >= 0 && !(ordered && isBroken)
-      if (stays) this.#pair(at, old.wordAt(found), fresh.wordAt(position))
-      else {
-        if (found >= 0) this.#remove(at)
-        this.#report('add', at, fresh.wordAt(position))
+      if (stays) {
+        this.#pair({ above: place, key }, old.wordAt(found), fresh.wordAt(position))
+      } else {
+        if (found >= 0) this.#removeKey(into, key, found)
+        this.#addKey(into, key, fresh, position)
       }
       if (ordered) last = Math.max(last, found)
     }
   }
 
-  #removedKeys(place: Place | undefined, old: Properties, fresh: Properties): void {
+  #removeKey({ above, isSet }: Into, key: Key, position: number): void {
+    const place = { above, key: isSet ? position : key }
+    if (!isSet) this.#remove(place)
+    else this.#patches.push(Object.freeze({ op: 'remove', path: pathOf(place), value: key }))
+  }
+
+  #addKey({ above, isSet }: Into, key: Key, fresh: Properties, position: number): void {
+    const place = { above, key: isSet ? position : key }
+    if (!isSet) this.#report('add', place, fresh.wordAt(position))
+    else this.#patches.push(Object.freeze({ op: 'add', path: pathOf(place), value: key }))
+  }
+
+  #removedKeys(into: Into, old: Properties, fresh: Properties): void {
     for (let position = 0; position < old.end; position++) {
       if (sharesLeaf(old, fresh, position)) {
         position += LEAF - 1
         continue
       }
       const key = old.keyAt(position)
-      if (key === undefined || fresh.positionOf(key) >= 0) continue
-      this.#remove({ above: place, key })
+      if (key === HOLE || fresh.positionOf(key) >= 0) continue
+      this.#removeKey(into, key, position)
     }
   }
 

@@ -9,6 +9,7 @@ import type { Codec } from './codec.ts'
 import { lengthOf, shapeOf } from './draft-nodes.ts'
 import { entryKey, entryOrder, entryValue } from './entry.ts'
 import { type Vector, vectorOfList } from './list.ts'
+import type { Key } from './immutable.ts'
 import type { Shape } from './shapes.ts'
 import { tableEntry, tableOrder } from './table.ts'
 import { NO_WORD } from './word.ts'
@@ -73,17 +74,19 @@ export class Elements {
   }
 }
 
-/** An object of either size: its keys and words at positions that ascend in insertion order. */
+/** Stands for the key at a position where no entry is. */
+export const HOLE = Symbol('hole')
+
+/** What an object of either size, a Map or a Set has, at positions in the order of insertion. */
 export interface Properties {
   /** Positions; some may be empty. */
   readonly end: number
   /** As of `Elements`. */
   leaf(position: number): Offset
-  /** The key at a position, or undefined where it is empty. */
-  keyAt(position: number): string | undefined
+  keyAt(position: number): Key | typeof HOLE
   wordAt(position: number): number
   /** Where a key is, or -1. */
-  positionOf(key: string): number
+  positionOf(key: Key): number
 }
 
 export function propertiesOf(codec: Codec, word: number): Properties {
@@ -109,7 +112,7 @@ class FlatProperties implements Properties {
     return 0
   }
 
-  keyAt(position: number): string | undefined {
+  keyAt(position: number): Key {
     return this.#shape.keys[position]
   }
 
@@ -117,8 +120,8 @@ class FlatProperties implements Properties {
     return this.#m[this.#at + position] as number
   }
 
-  positionOf(key: string): number {
-    return this.#shape.slotOf(key)
+  positionOf(key: Key): number {
+    return this.#shape.slotOf(key as string)
   }
 }
 
@@ -140,10 +143,10 @@ class TableProperties implements Properties {
     return this.#leaves.leaf(position)
   }
 
-  keyAt(position: number): string | undefined {
+  keyAt(position: number): Key | typeof HOLE {
     const { memory, text } = this.#codec
     const word = this.#leaves.at(position)
-    return word === 0 ? undefined : (entryKey(memory.m, text, nodeOf(word)) as string)
+    return word === 0 ? HOLE : entryKey(memory.m, text, nodeOf(word))
   }
 
   wordAt(position: number): number {
@@ -151,7 +154,7 @@ class TableProperties implements Properties {
     return word === 0 ? NO_WORD : entryValue(this.#codec.memory.m, nodeOf(word))
   }
 
-  positionOf(key: string): number {
+  positionOf(key: Key): number {
     const { memory, text } = this.#codec
     const entry = tableEntry(memory.m, text, this.#node, key)
     return entry === 0 ? -1 : entryOrder(memory.m, entry)
