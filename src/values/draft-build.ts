@@ -13,19 +13,25 @@
  * nothing is included.
  */
 
+import { types } from 'node:util'
 import { isReference, nodeOf } from '../memory/kinds.ts'
 import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import type { ArrayPlace } from './draft-array.ts'
-import { settle, type Touch, UNTOUCHED } from './draft-claims.ts'
+import { NOWHERE, settle, type Touch, UNTOUCHED } from './draft-claims.ts'
+import { DictionaryPlace } from './draft-dictionary.ts'
 import { Entries } from './draft-entries.ts'
 import { arrayOf, copyWith, objectOf } from './draft-nodes.ts'
 import { ObjectPlace } from './draft-object.ts'
-import { type Holder, type Key, pathOf, Place, REMOVED } from './draft-place.ts'
+import { type Holder, pathOf, Place, REMOVED } from './draft-place.ts'
+import type { Key } from './immutable.ts'
 import { Mixed, type Plan } from './draft-plan.ts'
 import { listApply } from './list.ts'
 import type { Shape } from './shapes.ts'
-import { DELETE, tableApply } from './table.ts'
+import { isKey } from './key.ts'
+import { describe, unsupported } from './plain.ts'
+import { DELETE, MAP_TABLE, ownOfTable, SET_TABLE, tableApply, tableOf } from './table.ts'
+import { tableReferences } from './table.ts'
 import { UNDEFINED } from './word.ts'
 
 export class Builder {
@@ -56,6 +62,7 @@ export class Builder {
       this.#entries.next()
       if (holder instanceof Mixed) holder.built = this.#mixed(holder)
       else if (holder instanceof ObjectPlace) holder.built = this.#object(holder)
+      else if (holder instanceof DictionaryPlace) holder.built = this.#dictionary(holder)
       else holder.built = this.#array(holder as ArrayPlace)
     }
     this.#holder = undefined
@@ -94,12 +101,12 @@ export class Builder {
   #touch(place: Place, key: Key, raw: unknown): Touch {
     this.#key = key
     const word = this.#resolve(raw)
-    if (!(raw instanceof Place)) return { key, word, fresh: true, from: undefined }
+    if (!(raw instanceof Place)) return { key, word, fresh: true, from: NOWHERE }
     const fresh = word !== raw.word
-    if (raw.parent !== place) return { key, word, fresh, from: undefined }
-    if (!fresh && raw.key === key) return UNTOUCHED
+    if (raw.parent !== place) return { key, word, fresh, from: NOWHERE }
+    if (!fresh && Object.is(raw.key, key)) return UNTOUCHED
     const claims = fresh ? raw.inPlace : place.rawOf(raw.key) !== raw
-    return { key, word, fresh, from: claims ? raw.key : undefined }
+    return { key, word, fresh, from: claims ? raw.key : NOWHERE }
   }
 
   /** The entry of a place's old node, and the token that it spends. */
@@ -149,26 +156,50 @@ export class Builder {
     )
   }
 
-  #table(place: ObjectPlace): number {
-    const words = new Map<string, number>()
-    const successors = new Set<string>()
+  #dictionary(place: DictionaryPlace): number {
+    if (!place.cleared) return this.#table(place)
+    const { words, keys } = this.#anew(place.touchedValues())
+    this.#begin(place)
+    const { collected } = this.#entries
+    collected.replaced(place.node, tableReferences(this.#m, place.node))
+    const own = ownOfTable(place.isMap ? MAP_TABLE : SET_TABLE)
+    return tableOf(this.#codec.encoder, keys, { words, at: 0 }, own)
+  }
+
+  /** Words of what stands in a node that succeeds none. */
+  #anew(entries: Iterable<readonly [Key, unknown]>): { keys: Key[]; words: number[] } {
+    const keys: Key[] = []
+    const words: number[] = []
+    for (const [key, raw] of entries) {
+      this.#key = key
+      const word = this.#resolve(raw)
+      if (!isFresh(raw, word)) this.#include(word)
+      keys.push(key)
+      words.push(word)
+    }
+    return { keys, words }
+  }
+
+  #table(place: ObjectPlace | DictionaryPlace): number {
+    const words = new Map<Key, number>()
+    const successors = new Set<Key>()
     const included: number[] = []
-    for (const [key, raw] of place.touched ?? []) {
+    for (const [key, raw] of place.touchedValues()) {
       if (raw === REMOVED) {
         words.set(key, DELETE)
         continue
       }
       const touch = this.#touch(place, key, raw)
-      if (touch === UNTOUCHED && place.moved?.has(key) !== true) continue
-      const word = touch === UNTOUCHED ? place.wordAt(key) : touch.word
-      if (touch === UNTOUCHED || (touch.fresh && touch.from === key)) successors.add(key)
+      if (touch === UNTOUCHED && place.moved?.has(key as string) !== true) continue
+      const word = touch === UNTOUCHED ? place.wordAt(key as string) : touch.word
+      if (touch === UNTOUCHED || (touch.fresh && Object.is(touch.from, key))) successors.add(key)
       else if (!touch.fresh) included.push(word)
       words.set(key, word)
     }
     if (words.size === 0) return place.word
     this.#begin(place)
     for (const word of included) this.#include(word)
-    const moved = place.moved ?? new Set<string>()
+    const moved: ReadonlySet<Key> = place.moved ?? new Set()
     return tableApply(
       this.#codec,
       place.node,
@@ -245,19 +276,16 @@ export class Builder {
   }
 
   #mixed(mixed: Mixed): number {
-    const words: number[] = []
-    for (const [key, raw] of mixed.entries) {
-      this.#key = key
-      const word = this.#resolve(raw)
-      if (!isFresh(raw, word)) this.#include(word)
-      words.push(word)
+    const { keys, words } = this.#anew(mixed.entries)
+    if (types.isMap(mixed.value)) {
+      const bad = keys.find((key) => !isKey(key))
+      if (bad !== undefined) {
+        throw unsupported(`${describe(bad)} as a key of a Map`, pathOf(mixed))
+      }
+      return tableOf(this.#codec.encoder, keys, { words, at: 0 }, ownOfTable(MAP_TABLE))
     }
     if (Array.isArray(mixed.value)) return arrayOf(this.#codec, words)
-    return objectOf(
-      this.#codec,
-      mixed.entries.map(([key]) => String(key)),
-      words,
-    )
+    return objectOf(this.#codec, keys.map(String), words)
   }
 }
 

@@ -7,7 +7,8 @@ import { isReference } from '../memory/kinds.ts'
 import type { Delta } from '../versions/delta.ts'
 import type { Codec } from './codec.ts'
 import { copyFlat, setChild } from './draft-nodes.ts'
-import { type Key, Place } from './draft-place.ts'
+import { Place } from './draft-place.ts'
+import type { Key } from './immutable.ts'
 import { NO_WORD } from './word.ts'
 
 /** The new root's word, or `NO_WORD` if the changed places are no chain; then nothing is done. */

@@ -4,7 +4,10 @@
  */
 
 import { isReference } from '../memory/kinds.ts'
-import type { Key } from './draft-place.ts'
+import type { Key } from './immutable.ts'
+
+/** A touch that may claim nothing; `undefined` may be a key. */
+export const NOWHERE = Symbol('rootswap.nowhere')
 
 /** What stands at one key or index of a successor because the recipe put it there. */
 export interface Touch {
@@ -13,11 +16,11 @@ export interface Touch {
   /** The word does not refer to an old node. */
   readonly fresh: boolean
   /** Key of the reference that it may claim: of the same parent, and freed. */
-  readonly from: Key | undefined
+  readonly from: Key | typeof NOWHERE
 }
 
 /** At this key stands what stood there before. */
-export const UNTOUCHED: Touch = { key: '', word: 0, fresh: false, from: undefined }
+export const UNTOUCHED: Touch = { key: '', word: 0, fresh: false, from: NOWHERE }
 
 /** Beyond so many touches claims are looked up in a set. */
 const LINEAR_MAX = 16
@@ -33,10 +36,10 @@ export function settle<K extends Key>(
 ): readonly K[] {
   const claimed = touches.length > LINEAR_MAX ? new Set<Key>() : new FewKeys()
   // A successor's claim comes first: its old node's entry spends the token.
-  for (const { fresh, from } of touches) if (fresh && from !== undefined) claimed.add(from)
+  for (const { fresh, from } of touches) if (fresh && from !== NOWHERE) claimed.add(from)
   for (const { fresh, from, word } of touches) {
     if (fresh || !isReference(word)) continue
-    if (from === undefined || claimed.has(from)) include(word)
+    if (from === NOWHERE || claimed.has(from)) include(word)
     else claimed.add(from)
   }
   return claimed.size === 0 ? freed : freed.filter((key) => !claimed.has(key))

@@ -5,10 +5,11 @@
 
 import { typeError } from '../errors.ts'
 import { ArrayPlace } from './draft-array.ts'
+import { DictionaryPlace } from './draft-dictionary.ts'
 import { ObjectPlace } from './draft-object.ts'
 import { Place, placeOf } from './draft-place.ts'
 
-type Target = Record<string, unknown> | unknown[]
+type Target = Record<string, unknown> | unknown[] | Map<unknown, unknown>
 
 /** A draft's value as it stands, with the recipe's changes. */
 export function currentOf(draft: unknown): unknown {
@@ -19,9 +20,10 @@ export function currentOf(draft: unknown): unknown {
     if (typeof value !== 'object' || value === null) return value
     const of = placeOf(value) ?? value
     if (!(of instanceof Place) && !isPlain(of)) return value
+    if (of instanceof DictionaryPlace && !of.isMap) return new Set(of.keys())
     let to = copies.get(of)
     if (to === undefined) {
-      to = Array.isArray(value) ? [] : {}
+      to = value instanceof Map ? new Map() : Array.isArray(value) ? [] : {}
       copies.set(of, to)
       work.push({ from: value, to })
     }
@@ -30,6 +32,10 @@ export function currentOf(draft: unknown): unknown {
   const root = copy(place.proxy)
   let job: { from: object; to: Target } | undefined
   while ((job = work.pop()) !== undefined) {
+    if (job.from instanceof Map) {
+      for (const [key, value] of job.from) (job.to as Map<unknown, unknown>).set(key, copy(value))
+      continue
+    }
     for (const key of Object.keys(job.from)) {
       put(job.to, key, copy((job.from as Record<string, unknown>)[key]))
     }
@@ -44,7 +50,8 @@ export function originalOf(draft: unknown): unknown {
   const work: { from: Place; to: Target }[] = []
   const open = (from: unknown): unknown => {
     if (!(from instanceof Place)) return from
-    const to: Target = from instanceof ArrayPlace ? [] : {}
+    if (from instanceof DictionaryPlace && !from.isMap) return new Set(from.keys())
+    const to = targetFor(from)
     work.push({ from, to })
     return to
   }
@@ -56,6 +63,9 @@ export function originalOf(draft: unknown): unknown {
       for (let index = 0; index < from.baseLength; index++) {
         put(to, String(index), open(scope.open(from, index, from.wordAt(index))))
       }
+    } else if (from instanceof DictionaryPlace) {
+      const map = to as Map<unknown, unknown>
+      for (const key of from.keys()) map.set(key, open(scope.open(from, key, from.wordAt(key))))
     } else if (from instanceof ObjectPlace) {
       for (const key of from.keys()) put(to, key, open(scope.open(from, key, from.wordAt(key))))
     }
@@ -66,9 +76,15 @@ export function originalOf(draft: unknown): unknown {
 /** A place of its own at the same word, which the recipe has not touched. */
 function pristine(place: Place): Place {
   const { scope, word } = place
+  if (place instanceof DictionaryPlace) return new DictionaryPlace(scope, undefined, '', word)
   return place instanceof ArrayPlace
     ? new ArrayPlace(scope, undefined, '', word)
     : new ObjectPlace(scope, undefined, '', word)
+}
+
+function targetFor(place: Place): Target {
+  if (place instanceof DictionaryPlace) return new Map()
+  return place instanceof ArrayPlace ? [] : {}
 }
 
 function drafted(value: unknown): Place {
@@ -81,7 +97,7 @@ function drafted(value: unknown): Place {
 }
 
 function isPlain(value: object): boolean {
-  if (Array.isArray(value)) return true
+  if (Array.isArray(value) || value instanceof Map) return true
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }

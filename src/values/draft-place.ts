@@ -12,6 +12,7 @@ import { typeError } from '../errors.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Codec } from './codec.ts'
 import { sameScalar } from './draft-nodes.ts'
+import type { Key } from './immutable.ts'
 import { isRevoked } from './plain.ts'
 
 /** A draft answers this with its place. */
@@ -27,8 +28,6 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 export const UNSEEN = 0
 export const OPEN = 1
 export const DONE = 2
-
-export type Key = string | number
 
 /** What gets a new node at the end: a changed place, or a plain container that holds drafts. */
 export interface Holder {
@@ -165,6 +164,8 @@ export function placeOf(value: unknown): Place | undefined {
 /** Node asks the target of a proxy how to print it, and calls that with the proxy. */
 function showDraft(draft: object): unknown {
   if (placeOf(draft)?.scope.live !== true) return '[revoked draft]'
+  if (draft instanceof Map) return new Map(draft)
+  if (draft instanceof Set) return new Set(draft)
   return Array.isArray(draft) ? Array.from(draft as unknown[]) : { ...draft }
 }
 

@@ -7,20 +7,21 @@
  * reached, so its parent's entry exists and stands before.
  */
 
+import { types } from 'node:util'
 import { rangeError, RootswapError } from '../errors.ts'
 import {
   DONE,
   type DraftScope,
   type Holder,
-  type Key,
   OPEN,
   pathOf,
   Place,
   placeOf,
   UNSEEN,
 } from './draft-place.ts'
+import type { Key } from './immutable.ts'
 import { DEPTH_MAX } from './encode.ts'
-import { isRevoked, PATH_SHOWN } from './plain.ts'
+import { isRevoked, PATH_SHOWN, prototypesOf } from './plain.ts'
 
 /** A plain object or array that the recipe assigned and that holds drafts somewhere. */
 export class Mixed implements Holder {
@@ -83,7 +84,7 @@ export class Plan {
     while ((frame = stack.at(-1)) !== undefined) {
       const key = frame.keys[frame.next]
       const child = frame.children[frame.next++]
-      if (key === undefined || child === undefined) {
+      if (child === undefined) {
         frame.holder.visit = DONE
         this.order.push(frame.holder)
         stack.pop()
@@ -152,6 +153,9 @@ function entriesOf(scope: DraftScope, value: object): (readonly [Key, unknown])[
   if (Array.isArray(value)) {
     return Array.from(value, (item: unknown, index) => [index, unwrapIn(scope, item)] as const)
   }
+  if (types.isMap(value)) {
+    return Array.from(value, ([key, item]) => [key as Key, unwrapIn(scope, item)] as const)
+  }
   return Object.entries(value).map(([key, item]) => [key, unwrapIn(scope, item)] as const)
 }
 
@@ -163,6 +167,7 @@ function unwrapIn(scope: DraftScope, value: unknown): unknown {
 function isPlain(value: object): boolean {
   if (isRevoked(value)) return false
   if (Array.isArray(value)) return true
+  if (types.isMap(value)) return prototypesOf(value) === 2
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }

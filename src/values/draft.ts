@@ -18,11 +18,14 @@ import type { Codec } from './codec.ts'
 import { ArrayPlace } from './draft-array.ts'
 import { Builder } from './draft-build.ts'
 import { buildChain } from './draft-chain.ts'
+import { DictionaryPlace } from './draft-dictionary.ts'
 import { isArray, isObject } from './draft-nodes.ts'
 import { ObjectPlace } from './draft-object.ts'
-import { type DraftScope, type Key, Place, placeOf } from './draft-place.ts'
+import { type DraftScope, Place, placeOf } from './draft-place.ts'
+import type { Key } from './immutable.ts'
 import { Plan } from './draft-plan.ts'
 import { scalar } from './lookup.ts'
+import { isDictionary } from './table.ts'
 import { NO_WORD } from './word.ts'
 
 export { currentOf, originalOf } from './draft-current.ts'
@@ -94,6 +97,7 @@ export class DraftSession implements DraftScope {
     const { m } = this.codec.memory
     if (isObject(m, word)) return new ObjectPlace(this, parent, key, word)
     if (isArray(m, word)) return new ArrayPlace(this, parent, key, word)
+    if (isDictionary(m, word)) return new DictionaryPlace(this, parent, key, word)
     return this.scalar(word)
   }
 

@@ -297,7 +297,8 @@ function reportEntries(make: Maker, work: TableWork, changes: TableChanges, delt
   }
 }
 
-function tableReferences(m: Int32Array, table: Offset): number[] {
+/** Indexes of the table's references, for an entry that drops them all. */
+export function tableReferences(m: Int32Array, table: Offset): number[] {
   const found: number[] = []
   if (m[table + 6] !== 0) found.push(0)
   if (m[table + 7] !== 0) found.push(1)

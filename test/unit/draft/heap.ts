@@ -5,6 +5,8 @@ import { type Codec, makeCodec } from '../../../src/values/codec.ts'
 import { DraftSession } from '../../../src/values/draft.ts'
 import { elementAt, isArray, isObject, lengthOf } from '../../../src/values/draft-nodes.ts'
 import { find, keysOf, scalar } from '../../../src/values/lookup.ts'
+import { entryKey } from '../../../src/values/entry.ts'
+import { SET_TABLE, tableEntries, variantOfTable } from '../../../src/values/table.ts'
 import { nodeOf } from '../../../src/memory/kinds.ts'
 import { Delta } from '../../../src/versions/delta.ts'
 import { testMemory, testThread } from '../../support/heap.ts'
@@ -27,11 +29,21 @@ export function plain(codec: Codec, word: number): unknown {
     }
     return object
   }
+  const variant = variantOfTable(m, word)
+  if (variant > 0) return plainDictionary(codec, word, variant)
   if (!isArray(m, word)) return scalar(codec, word)
   const node = nodeOf(word)
   return Array.from({ length: lengthOf(m, node) }, (_, index) =>
     plain(codec, elementAt(m, node, index)),
   )
+}
+
+function plainDictionary(codec: Codec, word: number, variant: number): unknown {
+  const { m } = codec.memory
+  const entries = tableEntries(m, nodeOf(word))
+  const keys = entries.map((entry) => entryKey(m, codec.text, entry))
+  if (variant === SET_TABLE) return new Set(keys)
+  return new Map(keys.map((key) => [key, plain(codec, find(codec, word, key))]))
 }
 
 export interface Outcome {
