@@ -93,33 +93,39 @@ class Lens {
     return (slots[index] ??= new Array<unknown>(PAGE)) as unknown[]
   }
 
-  /** All entries in order; the memory is asked for anew after each. */
-  *entries(): Generator<Offset, undefined> {
+  /** What `read` makes of each entry, in order; the memory is asked for anew after each. */
+  *walk<T>(read: (entry: Offset) => T): Generator<T, undefined> {
     const { m } = this
-    const table = this.enter()
-    const order = tableOrder(m, table)
+    const order = tableOrder(m, this.enter())
     for (let first = 0; first < order.length; first += PAGE) {
+      this.enter()
       const leaf = vectorLeaf(m, order, first)
       const count = ownOf(m, leaf)
       for (let index = 0; index < count; index++) {
         const word = m[leaf + 3 + index] as number
         if (word === 0) continue
-        yield nodeOf(word)
+        yield read(nodeOf(word))
         this.enter()
       }
     }
     return undefined
   }
 
-  /** Calls back for each entry, without an iterator. */
+  /** The same for callbacks, without an iterator. */
   each(visit: (entry: Offset) => void): void {
-    for (const entry of this.entries()) visit(entry)
+    const { m } = this
+    const order = tableOrder(m, this.enter())
+    for (let first = 0; first < order.length; first += PAGE) {
+      const leaf = vectorLeaf(m, order, first)
+      const count = ownOf(m, leaf)
+      for (let index = 0; index < count; index++) {
+        const word = m[leaf + 3 + index] as number
+        if (word === 0) continue
+        visit(nodeOf(word))
+        this.enter()
+      }
+    }
   }
-}
-
-function* mapped<T>(lens: Lens, read: (entry: Offset) => T): Generator<T, undefined> {
-  for (const entry of lens.entries()) yield read(entry)
-  return undefined
 }
 
 /** For `console.log`: a real Map or Set, or the beginning of a large one as text. */
@@ -160,17 +166,17 @@ export class MapView {
 
   keys(): Generator<Key, undefined> {
     const lens = this.#lens
-    return mapped(lens, (entry) => lens.keyOf(entry))
+    return lens.walk((entry) => lens.keyOf(entry))
   }
 
   values(): Generator<unknown, undefined> {
     const lens = this.#lens
-    return mapped(lens, (entry) => lens.valueOf(entry))
+    return lens.walk((entry) => lens.valueOf(entry))
   }
 
   entries(): Generator<[Key, unknown], undefined> {
     const lens = this.#lens
-    return mapped(lens, (entry) => [lens.keyOf(entry), lens.valueOf(entry)])
+    return lens.walk((entry) => [lens.keyOf(entry), lens.valueOf(entry)])
   }
 
   forEach(visit: (value: unknown, key: Key, map: this) => void, self?: unknown): void {
@@ -215,7 +221,7 @@ export class SetView {
 
   keys(): Generator<Key, undefined> {
     const lens = this.#lens
-    return mapped(lens, (entry) => lens.keyOf(entry))
+    return lens.walk((entry) => lens.keyOf(entry))
   }
 
   values(): Generator<Key, undefined> {
@@ -224,7 +230,7 @@ export class SetView {
 
   entries(): Generator<[Key, Key], undefined> {
     const lens = this.#lens
-    return mapped(lens, (entry) => [lens.keyOf(entry), lens.keyOf(entry)])
+    return lens.walk((entry) => [lens.keyOf(entry), lens.keyOf(entry)])
   }
 
   forEach(visit: (member: Key, again: Key, set: this) => void, self?: unknown): void {
