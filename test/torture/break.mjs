@@ -1,81 +1,101 @@
 /**
- * Makes a broken copy of dist/ and prints its folder: node break.mjs NAME [FOLDER]. Each mutation
- * replaces one piece of built code, and fails where that piece is not there exactly once: then the
- * code has changed and the mutation must follow.
+ * Makes a broken build for the torture and prints its folder: node break.mjs NAME [FOLDER]. The
+ * names are those of test/broken, and some of the store's own below, which only torture looks for.
+ * An edit that does not fit the sources is an error: the code has changed, and it must follow.
  */
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Name, what is wrong, file, piece, replacement. */
-export const mutations = {
-  'no-grace-period': {
-    what: 'a round does not wait for the sections that were open',
-    file: 'src/reclaim/round.js',
-    from: 'if (!this.#sectionsClosed())',
-    to: 'if (false)',
+const own = [
+  {
+    name: 'synchronize-at-once',
+    rule: 'synchronize does not wait for the reads that had begun',
+    edits: [{ file: 'store/grace.ts', find: 'return open.filter(', replace: 'return [].filter(' }],
   },
-  'synchronize-at-once': {
-    what: 'synchronize does not wait for the reads that had begun',
-    file: 'src/store/grace.js',
-    from: 'return open.filter(',
-    to: 'return [].filter(',
+  {
+    name: 'leases-ignored',
+    rule: 'a round takes no notice of leases',
+    edits: [{ file: 'reclaim/round.ts', find: 'leased.push(lease & ~LEASE_SOFT)', replace: '' }],
   },
-  'leases-ignored': {
-    what: 'a round takes no notice of leases',
-    file: 'src/reclaim/round.js',
-    from: 'leased.push(lease & ~LEASE_SOFT);',
-    to: '',
+  {
+    name: 'plain-publish',
+    rule: 'the root is stored, not swapped: two writers can publish on one base',
+    edits: [
+      {
+        file: 'versions/root.ts',
+        find: 'words.compareExchange(this.rootAt, base, record) !== base',
+        replace: 'words.store(this.rootAt, record) !== undefined',
+      },
+    ],
   },
-  'plain-publish': {
-    what: 'the root is stored, not swapped: two writers can publish on one base',
-    file: 'src/versions/root.js',
-    from: 'words.compareExchange(this.rootAt, base, record) !== base',
-    to: 'words.store(this.rootAt, record) === 0.5',
+  {
+    name: 'sections-stay-open',
+    rule: 'the section of a dead thread is never closed (torture it with --kill)',
+    edits: [{ file: 'reclaim/reaper.ts', find: 'if ((value & 1) === 1)', replace: 'if (false)' }],
   },
-  'journal-forgotten': {
-    what: 'the lock of a dead thread is taken over without its journal (needs --kill)',
-    file: 'src/reclaim/reaper.js',
-    from: 'reclaimer.journal.repair();',
-    to: '',
-  },
-  'sections-stay-open': {
-    what: 'a dead thread’s section is never closed (needs --kill)',
-    file: 'src/reclaim/reaper.js',
-    from: 'if ((value & 1) === 1)',
-    to: 'if (false)',
-  },
+]
+
+async function load(file) {
+  const options = { configFile: false, logLevel: 'silent' }
+  const { module } = await runnerImport(join(root, 'test', 'broken', file), options)
+  return module
 }
 
-/** Copies the build and breaks the copy; returns its folder. */
-export function breakBuild(name, folder = join(root, 'node_modules', '.cache', 'broken', name)) {
-  const mutation = mutations[name]
+/** Copies the sources, breaks the copy, builds it; returns the folder of the build. */
+export async function breakBuild(name, folder) {
+  const { mutated } = await load('mutation.ts')
+  const { rounds } = await load('mutations-rounds.ts')
+  const { threads } = await load('mutations-threads.ts')
+  const all = [...own, ...rounds, ...threads]
+  const mutation = all.find((each) => each.name === name)
   if (mutation === undefined) {
-    const names = Object.entries(mutations).map(([each, { what }]) => `  ${each}: ${what}`)
-    throw new Error(`there is no broken build '${name}'; there are\n${names.join('\n')}`)
+    const names = all.map((each) => `  ${each.name}: ${each.rule}`)
+    throw new RangeError(`there is no broken build '${name}'; there are\n${names.join('\n')}`)
   }
+  const sources = join(folder, 'sources')
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+  mkdirSync(sources, { recursive: true })
   for (const part of ['src', 'workers']) {
-    cpSync(join(root, 'dist', part), join(folder, part), { recursive: true })
+    cpSync(join(root, part), join(sources, part), { recursive: true })
   }
-  const file = join(folder, mutation.file)
-  const pieces = readFileSync(file, 'utf8').split(mutation.from)
-  if (pieces.length !== 2) {
-    throw new Error(`${mutation.file} has '${mutation.from}' ${pieces.length - 1} times, not once`)
+  for (const file of new Set(mutation.edits.map((edit) => edit.file))) {
+    const path = join(sources, 'src', file)
+    writeFileSync(path, mutated(file, readFileSync(path, 'utf8'), mutation))
   }
-  writeFileSync(file, pieces.join(mutation.to))
-  return folder
+  return compile(sources, join(folder, 'dist'))
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  try {
-    process.stdout.write(`${breakBuild(process.argv[2] ?? '', process.argv[3])}\n`)
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 1
+/** An edit may offend the types: that is no matter here. */
+function compile(sources, dist) {
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: { rootDir: '.', outDir: dist, incremental: false, tsBuildInfoFile: null },
+    include: ['src', 'workers'],
   }
+  writeFileSync(join(sources, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = join(dirname(manifest), 'bin', 'tsc')
+  const { error, stdout } = spawnSync(process.execPath, [tsc, '-p', sources], { encoding: 'utf8' })
+  if (error !== undefined) throw error
+  try {
+    writeFileSync(join(dist, 'package.json'), '{ "type": "module" }\n')
+  } catch {
+    throw new RangeError(`the broken build could not be made:\n${stdout}`)
+  }
+  return dist
+}
+
+const [name = '', folder = join(root, 'node_modules', '.cache', 'broken', name || 'none')] =
+  process.argv.slice(2)
+try {
+  process.stdout.write(`${await breakBuild(name, folder)}\n`)
+} catch (error) {
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
 }
