@@ -61,6 +61,8 @@ export interface Supply {
 /** Words of a chunk before its entries: header, count, link to the older chunk. */
 export const CHUNK_HEAD = 3
 const CHUNK_WORDS_MAX = 1024
+/** How long a writer waits for `verify`, a millisecond at a time, before it goes on without. */
+const FREEZE_WAIT_MS = 1000
 
 export class Allocator {
   readonly words: Words
@@ -111,23 +113,26 @@ export class Allocator {
     return ticket
   }
 
-  /** Stores the ticket, unless `verify` asks writers to pause: then waits until it has finished. */
+  /** Stores the ticket, unless `verify` asks writers to pause: then waits until it has finished.
+   *  One that takes too long is told to give up: it may have died, and this thread may be the one
+   *  that would reap it. */
   #announce(ticket: number): void {
     const { words, slotAt } = this
-    for (;;) {
+    for (let waited = 0; ; waited++) {
       words.store(slotAt + SLOT_TICKET, ticket)
       // [freeze-check] Pairs with [freeze-set]: one of the two sees the other's store.
       const freezer = words.load(FREEZE_AT)
       if (freezer === 0 || slotOfTag(freezer) === this.#slot) return
       words.store(slotAt + SLOT_TICKET, 0)
-      words.wait(FREEZE_AT, freezer, 1) // bound: verify ends, or its thread is reaped
+      if (waited < FREEZE_WAIT_MS) words.wait(FREEZE_AT, freezer, 1)
+      else words.compareExchange(FREEZE_AT, freezer, 0)
     }
   }
 
   /** Ends a draft whose record was swapped in: its blocks are published. */
   end(): void {
+    this.#trimLog() // while the ticket says that blocks are on their way
     this.words.store(this.slotAt + SLOT_TICKET, 0)
-    this.#trimLog()
   }
 
   /** Ends a draft that was not published: its blocks go back to the caches. */

@@ -136,7 +136,7 @@ export const SLOT_GENERATION = 3
 export const SLOT_CREATOR = 4
 /** t: number of the draft being built or swapped, 0 = none; atomic. */
 export const SLOT_TICKET = 5
-/** L: ticket of the owner's newest record that has arrived. */
+/** L: the newest of the owner's tickets whose record has arrived; compared by difference. */
 export const SLOT_PUBLISHED = 6
 /** t: newest chunk of the draft log. */
 export const SLOT_LOG = 7

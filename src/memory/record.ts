@@ -38,6 +38,8 @@ export const RECORD_STATE = 10
 export const RECORD_OUT_WORDS = 11
 /** once: entries of `inc`. */
 export const RECORD_INC_COUNT = 12
+/** once: index of the root cell that it was published in. */
+export const RECORD_CELL = 13
 /** once: two words, words retired by this record and all before it in its cell. */
 export const RECORD_RETIRED = 14
 /** once: `out`, then `inc`. */

@@ -2,8 +2,8 @@
  * The span table: where a span is, which span a block is in, and the claiming of fresh spans.
  *
  * **Invariants.** A span's STATE goes from FRESH to CARVING by the swap of one thread, which alone
- * makes it OWNED or FRESH again. The hint is at most the first fresh span that was never claimed
- * by a run, so that single claims find it in a step.
+ * makes it OWNED or FRESH again. The hint is where the search begins: it may skip a fresh span, so
+ * a search that found nothing begins again at 0.
  *
  * **Ordering.** All accesses to STATE are atomic; what the claimer wrote while CARVING is visible
  * to whoever sees OWNED.
@@ -52,6 +52,19 @@ export function blockWords(
 /** Claims `spans` neighbouring fresh spans for the thread of a slot; the first, or -1. */
 export function claimFresh(words: Words, layout: Layout, slot: number, spans: number): number {
   const hint = words.load(SPAN_HINT_AT)
+  const first = claimFrom(words, layout, { slot, spans, hint })
+  // A run that was given up may have left fresh spans below a hint that moved on meanwhile.
+  return first < 0 && hint > 0 ? claimFrom(words, layout, { slot, spans, hint: 0 }) : first
+}
+
+interface Claim {
+  readonly slot: number
+  readonly spans: number
+  /** Where to begin. */
+  readonly hint: number
+}
+
+function claimFrom(words: Words, layout: Layout, { slot, spans, hint }: Claim): number {
   const claim = SPAN_CARVING | (slot << 8)
   let got = 0
   let index = hint

@@ -85,7 +85,11 @@ export class Arrivals {
       this.#counts.boundary()
     }
     const writerAt = slotAt(this.#memory.layout, m[record + RECORD_WRITER] as number)
-    journal.set(writerAt + SLOT_PUBLISHED, m[record + RECORD_TICKET] as number)
+    const ticket = m[record + RECORD_TICKET] as number
+    // Records of other cells may have arrived before, out of the writer's order.
+    if (((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {
+      journal.set(writerAt + SLOT_PUBLISHED, ticket)
+    }
     journal.set(cellAt + CELL_ARRIVED, record)
     journal.set(cellAt + CELL_ARRIVING, 0)
     this.#counts.boundary()

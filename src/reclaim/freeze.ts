@@ -44,9 +44,12 @@ export function freeze(reclaimer: Reclaimer, waitMs: number): void {
   }
 }
 
-export function unfreeze(memory: Memory): void {
-  memory.words.store(FREEZE_AT, 0)
-  memory.words.notify(FREEZE_AT)
+/** Lets the writers go on; false if one of them did not wait for it (what was counted is void). */
+export function unfreeze({ memory, slot }: Reclaimer): boolean {
+  const { words } = memory
+  const undisturbed = words.compareExchange(FREEZE_AT, slot.tag, 0) === slot.tag
+  words.notify(FREEZE_AT)
+  return undisturbed
 }
 
 /** Ends the departure under way. One that its thread's death interrupted begins with a new round,

@@ -87,13 +87,14 @@ export function reapSlot(
   const owner = lock.owner()
   if (memory.words.load(at + SLOT_STATE) !== threadId + 1) return true
   if (slotOfTag(owner) === slot && lock.takeFrom(owner)) {
+    reclaimer.journal.discard()
     reclaimer.journal.repair()
     reclaimer.round.restart()
   } else if (!reclaimer.takeLock(waitMs)) return false
   if (memory.words.load(at + SLOT_STATE) === threadId + 1) {
     const dead = tagOf(slot, memory.m[at + SLOT_GENERATION] as number)
     new Reaping(reclaimer, slot, dead).run()
-    // A thread that leaves gives the lock before its slot: a lock is found by the slot of its owner.
+    // Who leaves gives the lock before the slot: the owner of a lock is found by its slot.
     if (slot === reclaimer.slot.index) lock.give()
     memory.words.store(at + SLOT_STATE, 0) // [slot-free] Pairs with [slot-claim].
     if (slot === reclaimer.slot.index) return true
@@ -133,6 +134,7 @@ class Reaping {
     this.#dropEmptyChunk()
     this.#settleRun()
     this.#settleEntry()
+    this.#dropEmptyChunk() // again: the entry may have been the newest chunk's only one
     this.#freeDraft()
     this.#freeCaches()
     this.#freeChunks()

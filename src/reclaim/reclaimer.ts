@@ -16,7 +16,7 @@
 
 import { RootswapError } from '../errors.ts'
 import type { Allocator, Supply } from '../memory/allocator.ts'
-import { FREED_AT, MAX_WAIT_MS_AT, REQUEST_AT, ROUND_AT } from '../memory/layout.ts'
+import { FREED_AT, FREEZE_AT, MAX_WAIT_MS_AT, REQUEST_AT, ROUND_AT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Offset } from '../memory/words.ts'
 import { Journal } from './journal.ts'
@@ -84,6 +84,18 @@ export class Reclaimer implements Supply {
       const again = end === 'more' || (end === 'idle' && words.load(REQUEST_AT) !== 0)
       if (!again || left <= 1) return end
     }
+  }
+
+  /** After an error: finishes the armed transaction, forgets an open one, gives the lock back. */
+  settle(): void {
+    const { lock, memory } = this
+    if (lock.owner() === lock.tag) {
+      this.journal.discard()
+      this.journal.repair()
+      this.round.restart()
+      lock.give()
+    }
+    memory.words.compareExchange(FREEZE_AT, lock.tag, 0)
   }
 
   /** Takes the lock, waiting a millisecond at a time for at most `waitMs`; false if not got. */

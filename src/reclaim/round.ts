@@ -135,12 +135,9 @@ export class Round {
   /** Is there a version to depart, or a zombie that nobody holds? */
   #pending(): boolean {
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      if (
-        namedRoot(this.#memory, cell) !==
-        (this.#m[positionOf(this.#memory.layout, cell) + CELL_OLDEST] as number)
-      ) {
-        return true
-      }
+      const newest = namedRoot(this.#memory, cell)
+      const oldest = this.#m[positionOf(this.#memory.layout, cell) + CELL_OLDEST] as number
+      if (newest !== 0 && newest !== oldest) return true
     }
     return false
   }

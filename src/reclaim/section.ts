@@ -29,8 +29,14 @@ export class Section {
   }
 
   enter(): void {
-    this.#count = (this.#count + 1) | 0
+    // Odd whatever was before: an error may have unwound past a leave.
+    this.#count = (this.#count + 1) | 1
     this.#words.store(this.#at, this.#count) // [section-enter] Pairs with [section-scan].
+  }
+
+  /** After an error: leaves, if the thread is still inside. */
+  settle(): void {
+    if ((this.#count & 1) === 1) this.leave()
   }
 
   leave(): void {

@@ -70,9 +70,9 @@ export function claimSlot(memory: Memory, who: ThreadIdentity): Slot {
   for (let index = 0; index < layout.threads; index++) {
     const at = slotAt(layout, index)
     if (words.load(at + SLOT_STATE) !== 0) continue
+    raise(words, SLOTS_AT, index + 1) // before the claim: a reaper looks no further
     // [slot-claim] Pairs with [slot-free].
     if (words.compareExchange(at + SLOT_STATE, 0, who.threadId + 1) !== 0) continue
-    raise(words, SLOTS_AT, index + 1)
     m[at + SLOT_CREATOR] = who.creatorId
     words.store(at + SLOT_WATCHED, who.watched ? 1 : 0)
     writeLabel(memory, at, who.label)

@@ -4,7 +4,9 @@
  *
  * **Invariants.** One thread, one slot; after `leave` nothing of it may be used.
  *
- * **Ordering, Progress.** As the parts say: slots.ts, leases.ts, reclaimer.ts.
+ * **Ordering.** As the parts say: slots.ts, leases.ts, reclaimer.ts.
+ *
+ * **Progress.** Lock-free to join; leaving waits for the lock, for a bounded time.
  *
  * **Crash.** Everything shared that a thread owns hangs on its slot, where the reaper finds it.
  */
@@ -43,6 +45,15 @@ export class HeapThread {
     this.section = sectionOf(words, this.slot.at)
     this.reading = readingOf(words, this.slot.at)
     this.leases = new Leases(words, this.allocator, this.section)
+  }
+
+  /**
+   * Puts right what an error unwound past (a stack that overflowed, memory that ran out): an open
+   * section, a lock that this thread holds, a pause that it asked for. Idempotent.
+   */
+  settle(): void {
+    this.section.settle()
+    this.reclaimer.settle()
   }
 
   /** Gives the slot back; false when the lock was not to be had within `waitMs`. */

@@ -90,12 +90,12 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
   const { memory, lock } = reclaimer
   freeze(reclaimer, waitMs)
   if (!reclaimer.takeLock(waitMs)) {
-    unfreeze(memory)
+    unfreeze(reclaimer)
     throw new RootswapError('ERR_TIMEOUT', `the reclaim lock was not free within ${waitMs} ms`)
   }
   if (!goToBoundary(reclaimer, waitMs)) {
     lock.give()
-    unfreeze(memory)
+    unfreeze(reclaimer)
     throw new RootswapError(
       'ERR_TIMEOUT',
       `a thread stopped inside a section kept a departure from ending within ${waitMs} ms`,
@@ -105,7 +105,9 @@ export function verifyHeap(reclaimer: Reclaimer, waitMs: number): VerifyReport {
   const verification = new Verification(memory)
   const report = verification.run()
   lock.give()
-  unfreeze(memory)
+  if (!unfreeze(reclaimer)) {
+    throw new RootswapError('ERR_TIMEOUT', 'writers waited too long, and went on while it counted')
+  }
   const { damages } = verification.census
   if (damages.length > 0) {
     throw new RootswapError(

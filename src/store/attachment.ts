@@ -44,6 +44,8 @@ export class Attachment {
   readonly recipes = new Set<number>()
   /** A value is being copied in: an accessor of it that writes would end this draft. */
   building = false
+  /** Of the open stores: each moves its cached value to the newest version; false if it is. */
+  readonly readers = new Set<() => boolean>()
   #era = 0
   #users = 0
   #closed = false
@@ -76,6 +78,13 @@ export class Attachment {
   nextEra(): number {
     this.#era = (this.#era + 1) & 0x3fffffff
     return this.#era
+  }
+
+  /** Moves this thread's cached values to the newest versions; false if they all were there. */
+  catchUp(): boolean {
+    let moved = false
+    for (const reader of this.readers) if (reader()) moved = true
+    return moved
   }
 
   use(): this {

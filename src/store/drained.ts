@@ -18,20 +18,17 @@
  * leased record is in its cell's list, or among the zombies. A word that a thread stored and did
  * not yet re-check may name anything; it can only delay, until the next look.
  *
- * A zombie does not say which store it belongs to. In a heap with several stores, one that another
- * store's snapshot holds delays too, if its number is below the wanted one and below this store's
- * oldest version.
- *
  * **Progress.** Waits for others, by looking, with pauses of a few milliseconds.
  *
  * **Crash.** The words of a dead thread are cleared by the reaper, and wait for nobody afterwards.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CELL_OLDEST, LEASE_SOFT, ZOMBIE_AT } from '../memory/layout.ts'
+import { LEASE_SOFT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { RECORD_NEXT, RECORD_PREVIOUS } from '../memory/record.ts'
+import { RECORD_CELL } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
+import { knownRecords } from '../reclaim/cells.ts'
 import { scanLeases } from '../reclaim/leases.ts'
 import { slotAt, slotsInUse } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
@@ -73,9 +70,9 @@ export async function drained(
 /** Whether a snapshot of an older version is held; also true where it was not to be found out. */
 function isHeldBefore(store: DrainedStore, version: number): boolean {
   const { memory, reclaimer, allocator } = store.thread
-  const leased = snapshotsOf(memory, allocator.chunkWords)
-  if (leased.size === 0) return false
+  // Under the lock: a dead thread's chunks of leases are freed under it, too.
   if (!reclaimer.lock.tryTake()) return true
+  const leased = snapshotsOf(memory, allocator.chunkWords)
   const held = oldestHeld(memory, store.cell, leased)
   reclaimer.lock.give()
   return held < version
@@ -95,42 +92,13 @@ function snapshotsOf(memory: Memory, chunkWords: number): Set<Offset> {
   return leased
 }
 
-/** The lowest version of the store among the records, or infinity; under the lock. */
+/** The lowest version of the store among the leased records, or infinity; under the lock. */
 function oldestHeld(memory: Memory, cell: RootCell, leased: ReadonlySet<Offset>): number {
-  const own = undeparted(memory, cell)
-  const zombies = zombiesOf(memory)
-  // What departed from this store is older than what has not.
-  const first = cell.numberOf(memory.m[cell.at + CELL_OLDEST] as number)
+  if (leased.size === 0) return Infinity
   let oldest = Infinity
-  for (const record of leased) {
-    const isOwn = own.has(record)
-    if (!isOwn && !zombies.has(record)) continue
-    const number = cell.numberOf(record)
-    if (isOwn || number < first) oldest = Math.min(oldest, number)
+  for (const record of knownRecords(memory)) {
+    if (!leased.has(record) || memory.m[record + RECORD_CELL] !== cell.index) continue
+    oldest = Math.min(oldest, cell.numberOf(record))
   }
   return oldest
-}
-
-/** Departed records of all stores that a lease still holds; under the lock. */
-function zombiesOf({ m }: Memory): Set<Offset> {
-  const zombies = new Set<Offset>()
-  // Bound: zombies.
-  for (
-    let record = m[ZOMBIE_AT] as number;
-    record !== 0;
-    record = m[record + RECORD_NEXT] as number
-  )
-    zombies.add(record)
-  return zombies
-}
-
-/** Records of the store that have not departed; under the lock. */
-function undeparted({ m }: Memory, cell: RootCell): Set<Offset> {
-  const records = new Set<Offset>()
-  const oldest = m[cell.at + CELL_OLDEST] as number
-  for (let record = cell.newest(); record !== 0;) {
-    records.add(record)
-    record = record === oldest ? 0 : (m[record + RECORD_PREVIOUS] as number) // bound: versions
-  }
-  return records
 }

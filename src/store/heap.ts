@@ -5,7 +5,7 @@ import { CELL_NAME, CELL_NAMED, CELL_STATE } from '../memory/layout.ts'
 import { reportSlots } from '../reclaim/slots.ts'
 import { type VerifyReport, verifyHeap } from '../reclaim/verify.ts'
 import type { Source } from '../values/decode-cells.ts'
-import { createCell, RootCell } from '../versions/root.ts'
+import { nameCell, RootCell } from '../versions/root.ts'
 import { type Attachment, attach, createAttachment } from './attachment.ts'
 import { isWatched } from './family.ts'
 import { type HeapHandle, heapHandle, memoryOfHandle } from './handle.ts'
@@ -71,16 +71,23 @@ export class Heap implements Disposable {
     if (readDepth > 0 || recipes.size > 0 || building) {
       throw new RootswapError('ERR_IN_UPDATE', 'a store is created inside a recipe or read(fn)')
     }
-    thread.allocator.begin()
-    attachment.building = true
     let cell: RootCell | undefined
+    attachment.use() // an accessor of the value may close what holds the heap open
     try {
+      thread.allocator.begin()
+      attachment.building = true
       codec.encoder.births = 1
       const word = codec.encoder.encode(initial)
-      cell = createCell(thread, word, name === '' ? 0 : codec.encoder.encode(name))
+      this.#expectOpen()
+      cell = nameCell(thread, word, name === '' ? 0 : codec.encoder.encode(name))
+    } catch (error) {
+      thread.settle()
+      throw error
     } finally {
       attachment.building = false
       if (cell === undefined) thread.allocator.abort()
+      else thread.allocator.end()
+      attachment.release()
     }
     const store = new OpenStore(this, this.#attachment, cell, name)
     if (name !== '') {
@@ -112,13 +119,25 @@ export class Heap implements Disposable {
 
   stats(): HeapStats {
     this.#expectOpen()
-    return heapStats(this.#attachment.memory, this.#attachment.thread)
+    const { memory, thread } = this.#attachment
+    try {
+      return heapStats(memory, thread)
+    } catch (error) {
+      thread.settle()
+      throw error
+    }
   }
 
   /** Walks the whole heap while writers pause. Throws `ERR_CORRUPT_HEAP`, `ERR_TIMEOUT`. */
   verify(): VerifyReport {
     this.#expectOpen()
-    return verifyHeap(this.#attachment.thread.reclaimer, VERIFY_WAIT_MS)
+    const { thread } = this.#attachment
+    try {
+      return verifyHeap(thread.reclaimer, VERIFY_WAIT_MS)
+    } catch (error) {
+      thread.settle()
+      throw error
+    }
   }
 
   threads(): ThreadReport[] {

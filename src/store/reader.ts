@@ -83,6 +83,7 @@ export class StoreReader {
     this.#m = attachment.memory.m
     this.#rootAt = cell.rootAt
     this.#collected = new FinalizationRegistry((pending) => this.#drop(pending))
+    attachment.readers.add(this.#catchUp)
   }
 
   get current(): unknown {
@@ -94,10 +95,12 @@ export class StoreReader {
   get version(): number {
     this.#expectOpen()
     const { section } = this.#attachment.thread
-    section.enter()
-    const number = this.#cell.numberOf(this.#cell.newest())
-    section.leave()
-    return number
+    try {
+      section.enter()
+      return this.#cell.numberOf(this.#cell.newest())
+    } finally {
+      section.leave()
+    }
   }
 
   /** The version of `current`'s value, which is current until another is published. */
@@ -112,12 +115,18 @@ export class StoreReader {
     }
     this.#expectOpen()
     const { section } = this.#attachment.thread
-    section.enter()
-    const record = this.#cell.newest()
-    const word = findPath(this.#attachment.codec, this.#cell.rootOf(record), path)
-    const container = isContainer(this.#m, word)
-    const value = container ? undefined : this.#sectionScalar(word)
-    section.leave()
+    let record = 0
+    let container = false
+    let value: unknown
+    try {
+      section.enter()
+      record = this.#cell.newest()
+      const word = findPath(this.#attachment.codec, this.#cell.rootOf(record), path)
+      container = isContainer(this.#m, word)
+      if (!container) value = this.#sectionScalar(word)
+    } finally {
+      section.leave()
+    }
     this.#notice(record)
     return container ? step(this.current, path) : value
   }
@@ -125,17 +134,19 @@ export class StoreReader {
   has(path: readonly Key[]): boolean {
     this.#expectOpen()
     const { section } = this.#attachment.thread
-    section.enter()
-    const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#cell.newest()), path)
-    section.leave()
-    return word !== MISSING
+    try {
+      section.enter()
+      const root = this.#cell.rootOf(this.#cell.newest())
+      return findPath(this.#attachment.codec, root, path) !== MISSING
+    } finally {
+      section.leave()
+    }
   }
 
   /** A snapshot of the newest version; it ends when the store is closed in this thread. */
   snapshot(): SnapshotSource {
     const value = this.current
-    const { leases } = this.#attachment.thread
-    const record = leases.take(this.#rootAt, 0)
+    const record = this.#take(0)
     if (record === this.#record) return this.#snapshotOf(record, () => value, undefined)
     const source = this.#newSource(record)
     const root = this.#attachment.decoder.root(this.#cell.rootOf(record), source)
@@ -145,6 +156,7 @@ export class StoreReader {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#attachment.readers.delete(this.#catchUp)
     const { leases } = this.#attachment.thread
     if (this.#record !== -1) leases.release(this.#record, LEASE_SOFT)
     this.#record = -1
@@ -190,25 +202,64 @@ export class StoreReader {
     }
   }
 
+  /** Lets an older version behind the cached value go; false if there is none. */
+  readonly #catchUp = (): boolean => {
+    if (this.#record === -1 || this.#cell.newest() === this.#record) return false
+    this.#refresh()
+    return true
+  }
+
   /** Moves to the newest version: leases it, walks old and new together, gives the old one up. */
   #refresh(): unknown {
     this.#expectOpen()
-    const { decoder, thread } = this.#attachment
-    const record = thread.leases.take(this.#rootAt, LEASE_SOFT)
+    const record = this.#take(LEASE_SOFT)
     const source = this.#newSource(record)
-    const word = this.#cell.rootOf(record)
-    const old = this.#record
-    if (this.#root === undefined) this.#root = decoder.root(word, source)
-    else {
-      const { root, hold } = decoder.advance(this.#root, word, source)
-      this.#root = root
-      this.#giveUp(old, hold)
+    try {
+      this.#moveTo(record, source)
+    } catch (error) {
+      this.#beginAnew({ record, source })
+      throw error
     }
-    this.#record = record
-    this.#source = source
-    this.#value = decoder.valueOf(this.#root)
     this.#notice(record)
     return this.#value
+  }
+
+  #moveTo(record: Offset, source: LeaseSource): void {
+    const { decoder } = this.#attachment
+    const word = this.#cell.rootOf(record)
+    let hold: object | undefined
+    let root = this.#root
+    if (root === undefined) root = decoder.root(word, source)
+    else ({ root, hold } = decoder.advance(root, word, source))
+    const value = decoder.valueOf(root)
+    if (this.#record !== -1) this.#giveUp(this.#record, hold)
+    this.#root = root
+    this.#record = record
+    this.#source = source
+    this.#value = value
+  }
+
+  /** An error unwound out of a move: parts of both versions may be in use, so both leases stay
+   *  until the store is closed, and the next read begins a new chain. */
+  #beginAnew(moving: Pending): void {
+    this.#pending.add(moving)
+    if (this.#record !== -1) {
+      this.#pending.add({ record: this.#record, source: this.#source as LeaseSource })
+    }
+    this.#record = -1
+    this.#root = undefined
+    this.#source = undefined
+    this.#value = undefined
+  }
+
+  #take(flag: number): Offset {
+    const { thread } = this.#attachment
+    try {
+      return thread.leases.take(this.#rootAt, flag)
+    } catch (error) {
+      thread.settle()
+      throw error
+    }
   }
 
   /** A thread that is parked between its tasks has no other way to run its listeners. */

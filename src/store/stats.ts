@@ -37,7 +37,7 @@ export interface HeapStats {
   readonly threads: number
   /** Versions held by snapshots, in any thread. */
   readonly snapshots: number
-  /** The oldest version that a snapshot holds, or 0. */
+  /** The oldest version that a snapshot of any store holds, or 0. */
   readonly oldestSnapshotVersion: number
   readonly capacityBytes: number
   /** Reachable from roots and snapshots, about: `verify()` is exact. */
@@ -56,6 +56,9 @@ export interface HeapStats {
 export interface StoreStats extends HeapStats {
   readonly version: number
 }
+
+/** Milliseconds that the numbers of snapshots wait for the reclaim lock; without it they are 0. */
+const LOCK_WAIT_MS = 20
 
 interface SpanTotals {
   usedWords: number
@@ -132,7 +135,6 @@ function countBlocks(memory: Memory, span: number, totals: SpanTotals): void {
 function slotTotals(memory: Memory, thread: HeapThread) {
   const { words, m, layout } = memory
   const chunk = thread.allocator.chunkWords
-  const leases = new Set<number>()
   let threads = 0
   let cachedWords = 0
   let chunkWords = 0
@@ -144,26 +146,29 @@ function slotTotals(memory: Memory, thread: HeapThread) {
     for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
       if (m[at + link] !== 0) chunkWords += chunk
     }
-    scanLeases(words, at, chunk, (lease) => {
-      if ((lease & LEASE_SOFT) === 0) leases.add(lease)
-    })
   }
-  const held = { snapshots: leases.size, oldestSnapshotVersion: oldestOf(memory, thread, leases) }
-  return { threads, cachedWords, chunkWords, held }
+  return { threads, cachedWords, chunkWords, held: heldBySnapshots(memory, thread) }
 }
 
-/** Numbers of leased records: read under the lock, where a leased record stays. */
-function oldestOf(memory: Memory, thread: HeapThread, leases: ReadonlySet<number>): number {
-  if (leases.size === 0 || !thread.reclaimer.lock.tryTake()) return 0
-  let oldest = 0
+/** Under the lock, where neither a leased record nor a chunk of leases can go. */
+function heldBySnapshots(memory: Memory, thread: HeapThread) {
+  const none = { snapshots: 0, oldestSnapshotVersion: 0 }
+  const { reclaimer } = thread
+  if (!reclaimer.takeLock(LOCK_WAIT_MS)) return none
   const known = knownRecords(memory)
-  for (const record of leases) {
-    if (!known.has(record)) continue
+  const leased = new Set<number>()
+  for (let slot = 0; slot < slotsInUse(memory.words); slot++) {
+    scanLeases(memory.words, slotAt(memory.layout, slot), thread.allocator.chunkWords, (lease) => {
+      if ((lease & LEASE_SOFT) === 0 && known.has(lease)) leased.add(lease)
+    })
+  }
+  let oldest = 0
+  for (const record of leased) {
     const number = new RootCell(memory, 0).numberOf(record)
     if (oldest === 0 || number < oldest) oldest = number
   }
-  thread.reclaimer.lock.give()
-  return oldest
+  reclaimer.lock.give()
+  return leased.size === 0 ? none : { snapshots: leased.size, oldestSnapshotVersion: oldest }
 }
 
 function eachCell(memory: Memory, visit: (cell: RootCell) => number): number {
@@ -176,15 +181,18 @@ function eachCell(memory: Memory, visit: (cell: RootCell) => number): number {
 }
 
 function limboTotal(memory: Memory, thread: HeapThread): number {
-  thread.section.enter()
-  const total = eachCell(memory, (cell) => cell.limboWords())
-  thread.section.leave()
-  return total
+  return inSection(thread, () => eachCell(memory, (cell) => cell.limboWords()))
 }
 
 function publishTotal(memory: Memory, thread: HeapThread): number {
-  thread.section.enter()
-  const total = eachCell(memory, (cell) => cell.numberOf(cell.newest()))
-  thread.section.leave()
-  return total
+  return inSection(thread, () => eachCell(memory, (cell) => cell.numberOf(cell.newest())))
+}
+
+function inSection(thread: HeapThread, count: () => number): number {
+  try {
+    thread.section.enter()
+    return count()
+  } finally {
+    thread.section.leave()
+  }
 }

@@ -157,7 +157,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
 
   read<R>(fn: (value: unknown, version: number) => R): R {
     refuseAsync('read', fn)
-    const attachment = this.#attachment
+    const attachment = this.#attachment.use() // the function may close the store
     const { reading } = attachment.thread
     if (attachment.readDepth++ === 0) reading.enter()
     try {
@@ -165,6 +165,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
       return refusePromise('read', fn(value, this.#reader.cachedVersion))
     } finally {
       if (--attachment.readDepth === 0) reading.leave()
+      attachment.release()
     }
   }
 
@@ -283,6 +284,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
     if (this.#closed) return
     this.#closed = true
     this.#reader.close()
+    this.#writer.close()
     this.#tracks.close()
     this.#attachment.bell.wakeWatchers()
     this.#attachment.release()

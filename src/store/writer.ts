@@ -47,6 +47,7 @@ export class Writer {
   readonly #attachment: Attachment
   readonly #cell: RootCell
   readonly #delta: Delta
+  #closed = false
   #unreclaimed = 0
   #retiredWords = 0
 
@@ -56,9 +57,28 @@ export class Writer {
     this.#delta = new Delta(attachment.memory)
   }
 
+  /** The store is closed in this thread: a write that goes on publishes nothing. */
+  close(): void {
+    this.#closed = true
+  }
+
   /** `prepare` gets the base's root word and may run user code; it is called again on conflict. */
   commit(prepare: (root: number) => Build, options: WriteOptions = {}): Commit {
     this.#guard()
+    const attachment = this.#attachment.use() // user code may close the store
+    try {
+      return this.#commit(prepare, options)
+    } catch (error) {
+      attachment.thread.settle()
+      // What only this thread's own cached values kept may be what is missing.
+      if (!isShortage(error) || !attachment.catchUp()) throw error
+      return this.#commit(prepare, options)
+    } finally {
+      attachment.release()
+    }
+  }
+
+  #commit(prepare: (root: number) => Build, options: WriteOptions): Commit {
     this.#relieve()
     let commit: Commit | undefined
     try {
@@ -97,7 +117,9 @@ export class Writer {
     const root = this.#cell.rootOf(base)
     const version = this.#cell.numberOf(base)
     const build = this.#inRecipe(prepare, root)
+    this.#expectOpen()
     this.#delta.clear()
+    const { wins } = this.#cell
     allocator.begin()
     attachment.building = true
     let published = false
@@ -105,13 +127,15 @@ export class Writer {
     try {
       codec.encoder.births = (version + 1) & 0x7fffffff
       const next = build(this.#delta)
+      this.#expectOpen()
       if (next === root) return commitOf(version, false, withPatches ? [] : undefined)
       // Before the swap: the base is leased, and the new nodes are still this thread's own.
       if (withPatches) patches = patchesBetween(this.#attachment, root, next)
       published = this.#cell.publish(thread, base, next, this.#delta) !== 0
     } finally {
       attachment.building = false
-      if (!published) allocator.abort()
+      if (this.#cell.wins === wins) allocator.abort()
+      else if (!published) allocator.end() // an error came after the swap
     }
     return published ? commitOf(version + 1, true, patches) : undefined
   }
@@ -123,6 +147,12 @@ export class Writer {
       return prepare(root)
     } finally {
       recipes.delete(this.#cell.index)
+    }
+  }
+
+  #expectOpen(): void {
+    if (this.#closed) {
+      throw new RootswapError('ERR_CLOSED', 'the store was closed while it was being written')
     }
   }
 
@@ -212,10 +242,12 @@ export class Writer {
 
   #limbo(): number {
     const { section } = this.#attachment.thread
-    section.enter()
-    const words = this.#cell.limboWords()
-    section.leave()
-    return words
+    try {
+      section.enter()
+      return this.#cell.limboWords()
+    } finally {
+      section.leave()
+    }
   }
 }
 
@@ -225,4 +257,9 @@ function commitOf(
   patches: readonly Patch[] | undefined,
 ): Commit {
   return patches === undefined ? { version, changed } : { version, changed, patches }
+}
+
+function isShortage(error: unknown): boolean {
+  if (!(error instanceof RootswapError)) return false
+  return error.code === 'ERR_HEAP_FULL' || error.code === 'ERR_RECLAIM_STALLED'
 }

@@ -42,6 +42,7 @@ import { type Memory, wordsOfBlock } from '../memory/memory.ts'
 import {
   LIMBO_MASK,
   LIMBO_UNIT,
+  RECORD_CELL,
   RECORD_DROP_ROOT,
   RECORD_INC_COUNT,
   RECORD_NEXT,
@@ -66,6 +67,8 @@ export class RootCell {
   readonly at: Offset
   /** The word that names the newest record. */
   readonly rootAt: Offset
+  /** Swaps that this thread won: what an error after the swap must not undo. */
+  wins = 0
   readonly #memory: Memory
 
   constructor(memory: Memory, index: number) {
@@ -103,6 +106,7 @@ export class RootCell {
     const { words, m } = this.#memory
     const number = this.numberOf(base) + 1
     const record = writeRecord(thread, { previous: base, number, root }, delta)
+    m[record + RECORD_CELL] = this.index
     const retired = readWide(m, base + RECORD_RETIRED)
     const more = delta.retiredWords + wordsOfBlock(this.#memory, base)
     writeWide(m, record + RECORD_RETIRED, retired + more)
@@ -111,6 +115,7 @@ export class RootCell {
       words.add(CONFLICTS_AT, 1)
       return 0
     }
+    this.wins++
     thread.allocator.end()
     ring(this.#memory)
     return record
@@ -135,12 +140,21 @@ export function ring(memory: Memory): void {
   words.notify(BELL_AT)
 }
 
-/** Claims a cell, publishes the first version in it and names it, within the open draft. */
+/** Claims a cell, publishes the first version in it and ends the open draft. */
 export function createCell(thread: HeapThread, root: number, nameWord: number): RootCell {
+  const cell = nameCell(thread, root, nameWord)
+  thread.allocator.end()
+  return cell
+}
+
+/** As `createCell`, but the draft is still open: its blocks are published, so it is to be ended,
+ *  never aborted. Nothing can throw after the store that names the cell. */
+export function nameCell(thread: HeapThread, root: number, nameWord: number): RootCell {
   const { memory } = thread
   const { words, m } = memory
   const record = writeRecord(thread, { previous: 0, number: 1, root }, new Delta(memory))
   const cell = claimCell(thread) // after the last allocation: a claimed cell has no way back
+  m[record + RECORD_CELL] = cell.index
   writeWide(m, record + RECORD_RETIRED, 0)
   for (const word of [CELL_ARRIVED, CELL_ARRIVING, CELL_CURSOR, CELL_TOP]) m[cell.at + word] = 0
   m[cell.at + CELL_OLDEST] = record
@@ -149,7 +163,6 @@ export function createCell(thread: HeapThread, root: number, nameWord: number): 
   words.store(cell.at + CELL_DEPARTED, 0)
   words.store(cell.rootAt, record)
   words.store(cell.at + CELL_STATE, CELL_NAMED) // names it: published from here on
-  thread.allocator.end()
   return cell
 }
 
