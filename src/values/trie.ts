@@ -168,7 +168,46 @@ function added(changes: readonly EntryChange[]): Offset[] {
   return entries
 }
 
+/** One change: the copy differs in one word, unless the node may have to go. */
+function applyOne(job: Job, node: Offset, changes: readonly EntryChange[], shift: number): number {
+  const { m } = job.make
+  const digit = ((changes[0] as EntryChange).hash >>> shift) & 63
+  const before = m[node + 3 + digit] as number
+  job.delta.replaced(node, removedEntries(m, node, changes, shift))
+  const child = apply(job, before, changes, shift + BITS)
+  const stays =
+    child !== 0 &&
+    (before === 0 || kindOf(m, nodeOf(before)) !== TRIE || kindOf(m, nodeOf(child)) === TRIE)
+  if (!stays) {
+    const children = Array.from(m.subarray(node + 3, node + 3 + FANOUT))
+    children[digit] = child
+    return smallest(job.make, children)
+  }
+  const copy = job.make.allocator.allocate(3 + FANOUT)
+  m.copyWithin(copy + 3, node + 3, node + 3 + FANOUT)
+  stamp(m, copy, TRIE, FANOUT)
+  m[copy + 2] = job.make.births
+  m[copy + 3 + digit] = child
+  return referenceTo(copy, TAG_NODE)
+}
+
+/** What stands for these children: nothing, one of them, or a node. */
+function smallest(make: Maker, children: readonly number[]): number {
+  let count = 0
+  let last = 0
+  for (const child of children) {
+    if (child === 0) continue
+    count++
+    last = child
+  }
+  if (count === 0) return 0
+  // A single entry or bucket needs no node above it: it is found by its full hash.
+  if (count === 1 && kindOf(make.m, nodeOf(last)) !== TRIE) return last
+  return makeTrie(make, children)
+}
+
 function applyTrie(job: Job, node: Offset, changes: readonly EntryChange[], shift: number): number {
+  if (changes.length === 1) return applyOne(job, node, changes, shift)
   const { m } = job.make
   const groups: (EntryChange[] | undefined)[] = new Array(FANOUT)
   for (const change of changes) {
@@ -177,22 +216,12 @@ function applyTrie(job: Job, node: Offset, changes: readonly EntryChange[], shif
   }
   job.delta.replaced(node, removedEntries(m, node, changes, shift))
   const children = new Array<number>(FANOUT)
-  let count = 0
-  let last = 0
   for (let digit = 0; digit < FANOUT; digit++) {
     const group = groups[digit]
-    let child = m[node + 3 + digit] as number
-    if (group !== undefined) child = apply(job, child, group, shift + BITS)
-    children[digit] = child
-    if (child !== 0) {
-      count++
-      last = child
-    }
+    const child = m[node + 3 + digit] as number
+    children[digit] = group === undefined ? child : apply(job, child, group, shift + BITS)
   }
-  if (count === 0) return 0
-  // A single entry or bucket needs no node above it: it is found by its full hash.
-  if (count === 1 && kindOf(m, nodeOf(last)) !== TRIE) return last
-  return makeTrie(job.make, children)
+  return smallest(job.make, children)
 }
 
 /** Digits whose child is an entry that is removed. */
