@@ -119,9 +119,8 @@ function table(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map((verdict) => {
     const { name, rule, layer, scenario, seconds, executions, schedule } = verdict
     const replay = schedule === '' ? 'any' : `\`${schedule}\``
-    return `| ${name} | ${rule} | ${layer} | ${scenario} | ${executions} | ${seconds.toFixed(1)} | ${
-      replay
-    } |`
+    const found = `${layer} | ${scenario} | ${executions} | ${seconds.toFixed(1)}`
+    return `| ${name} | ${rule} | ${found} | ${replay} |`
   })
   return [
     '| broken build | what is broken | caught by | scenario | executions | s | schedule |',

@@ -24,8 +24,8 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'store/reader.ts',
-        find: 'section.enter()\n    const record = this.#cell.newest()',
-        replace: 'const record = this.#cell.newest()\n    section.enter()',
+        find: 'section.enter()\n      record = this.#cell.newest()',
+        replace: 'record = this.#cell.newest()\n      section.enter()',
       },
     ],
     scenarios: ['store-get'],
@@ -97,10 +97,10 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'store/reader.ts',
-        find: 'this.#value = decoder.valueOf(this.#root)\n',
+        find: '    this.#value = value\n',
         replace:
-          'this.#value = decoder.valueOf(this.#root)\n' +
-          '    thread.leases.release(record, LEASE_SOFT)\n',
+          '    this.#value = value\n' +
+          '    this.#attachment.thread.leases.release(record, LEASE_SOFT)\n',
       },
     ],
     scenarios: ['store-current'],
@@ -148,8 +148,8 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'values/draft-claims.ts',
-        find: 'if (from === undefined || claimed.has(from)) include(word)',
-        replace: 'if (from === undefined || claimed.has(from)) continue',
+        find: 'if (from === NOWHERE || claimed.has(from)) include(word)',
+        replace: 'if (from === NOWHERE || claimed.has(from)) continue',
       },
     ],
     scenarios: ['store-moves'],

@@ -149,6 +149,19 @@ export const threads: readonly Mutation[] = [
     cause: stolen,
   },
   {
+    name: 'tickets-out-of-order',
+    rule: 'the ticket that arrives last counts, though a newer one arrived in another cell',
+    edits: [
+      {
+        file: 'reclaim/arrivals.ts',
+        find: 'if (((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {',
+        replace: 'if (ticket !== 0) {',
+      },
+    ],
+    scenarios: ['crash-two-cells'],
+    cause: stolen,
+  },
+  {
     name: 'tickets-compared-by-order',
     rule: 'tickets are compared as numbers without a sign',
     edits: [
@@ -249,6 +262,32 @@ export const threads: readonly Mutation[] = [
     cause: /nothing orders|damaged/,
   },
   {
+    name: 'unfreeze-not-notified',
+    rule: '`verify` ends and wakes no writer that waits for it',
+    edits: [
+      {
+        file: 'reclaim/freeze.ts',
+        find: 'words.notify(FREEZE_AT)',
+        replace: 'words.load(FREEZE_AT)',
+      },
+    ],
+    scenarios: ['verify-writer'],
+    cause: /nobody can run/,
+  },
+  {
+    name: 'turn-not-notified',
+    rule: 'a writer gives its turn back and wakes nobody',
+    edits: [
+      {
+        file: 'store/writer.ts',
+        find: ') words.notify(turnAt)',
+        replace: ') words.load(turnAt)',
+      },
+    ],
+    scenarios: ['store-turn'],
+    cause: /nobody can run/,
+  },
+  {
     name: 'freed-without-lock',
     rule: 'a thread short of memory reads the count of freed blocks without the lock',
     edits: [
@@ -272,8 +311,8 @@ export const threads: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/slots.ts',
-        find: '    raise(words, SLOTS_AT, index + 1)\n',
-        replace: '',
+        find: 'raise(words, SLOTS_AT, index + 1)',
+        replace: 'words.load(SLOTS_AT)',
       },
     ],
     scenarios: ['registration-scan'],

@@ -11,7 +11,7 @@ const found = [
     schedule: 'first*133 second*9',
   },
   {
-    what: 'a thread that died while it left, its slot free and the lock not, kept the lock for good',
+    what: 'a thread that died while it left, its slot free, kept the lock for good',
     name: 'crash-leave',
     schedule: 'leaver*187 !leaver',
   },

@@ -3,4 +3,4 @@
 import { waits } from '../support/model-waits.ts'
 import { testScenarios } from '../support/model-test.ts'
 
-testScenarios(waits, { bounded: ['verify-writer'] })
+testScenarios(waits)

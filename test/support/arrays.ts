@@ -49,25 +49,28 @@ export function setTree(
   const base = thread.leases.take(cell.rootAt, 0)
   thread.allocator.begin()
   const delta = new Delta(thread.memory)
-  const root = copyPath(thread, nodeOf(cell.rootOf(base)), path, encodeTree(thread, tree), delta)
+  const edit = { thread, delta, word: encodeTree(thread, tree) }
+  const root = copyPath(edit, nodeOf(cell.rootOf(base)), path)
   const won = cell.publish(thread, base, root, delta) !== 0
   if (!won) thread.allocator.abort()
   thread.leases.release(base, 0)
   return won
 }
 
-function copyPath(
-  thread: HeapThread,
-  node: Offset,
-  path: readonly number[],
-  word: number,
-  delta: Delta,
-): number {
+/** What a path copy puts at the end of its path, and how it goes about it. */
+interface PathEdit {
+  readonly thread: HeapThread
+  readonly delta: Delta
+  readonly word: number
+}
+
+function copyPath(edit: PathEdit, node: Offset, path: readonly number[]): number {
+  const { thread, delta, word } = edit
   const { m } = thread.memory
   const [index, ...rest] = path as [number, ...number[]]
   const old = m[node + 4 + index] as number
   delta.replaced(node, rest.length === 0 && isReference(old) ? [index] : [])
-  const child = rest.length === 0 ? word : copyPath(thread, nodeOf(old), rest, word, delta)
+  const child = rest.length === 0 ? word : copyPath(edit, nodeOf(old), rest)
   const children = Array.from(m.subarray(node + 4, node + 4 + (m[node + 3] as number)))
   children[index] = child
   return arrayNode(thread, children)

@@ -106,6 +106,16 @@ const crashes = [
     documents: ['[1,[2,3],[5]]', '[1,[[7],3],[5]]'],
   }),
   crash({
+    name: 'crash-two-cells',
+    claim: 'a publisher to two documents dies: records that arrive out of its order are its own',
+    shared: () => shadowed(modelOf({ slots: 3, trees: [before, [[4], 6]], sizes })),
+    work(thread) {
+      while (!setTree(thread, cellOf(thread.memory, 1), [0, 0], 5)) continue // never: no other
+      publish(thread, [1, 0], 7)
+    },
+    documents: ['[1,[2,3],[5]]', '[1,[7,3],[5]]'],
+  }),
+  crash({
     name: 'crash-stores',
     claim: 'a publisher dies between any two of its stores',
     stores: true,

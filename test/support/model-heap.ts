@@ -11,11 +11,10 @@ import { CELL_ROOT, CELL_WORDS, SLOT_CACHES, SLOT_CACHED_WORDS } from '../../src
 import { type Memory, memoryOf } from '../../src/memory/memory.ts'
 import { Words as PlainWords } from '../../src/memory/words.ts'
 import { Leases } from '../../src/reclaim/leases.ts'
-import { releaseOwnSlot } from '../../src/reclaim/reaper.ts'
 import { Reclaimer, type ReclaimTuning } from '../../src/reclaim/reclaimer.ts'
 import { readingOf, sectionOf } from '../../src/reclaim/section.ts'
 import { slotAt } from '../../src/reclaim/slots.ts'
-import type { HeapThread } from '../../src/reclaim/thread.ts'
+import { HeapThread } from '../../src/reclaim/thread.ts'
 import { tagOf } from '../../src/reclaim/lock.ts'
 import { verifyHeap, type VerifyReport } from '../../src/reclaim/verify.ts'
 import { RootCell } from '../../src/versions/root.ts'
@@ -130,17 +129,10 @@ export function threadAt(memory: Memory, slot: number, tuning: ReclaimTuning = W
   reclaimer.serve(allocator)
   const section = sectionOf(words, own.at)
   const identity = { threadId: idOf(slot), creatorId: -1, watched: true, label: `t${slot}` }
-  return {
-    memory,
-    identity,
-    slot: own,
-    reclaimer,
-    allocator,
-    section,
-    reading: readingOf(words, own.at),
-    leases: new Leases(words, allocator, section),
-    leave: (waitMs: number) => releaseOwnSlot(reclaimer, identity.threadId, waitMs),
-  }
+  const reading = readingOf(words, own.at)
+  const leases = new Leases(words, allocator, section)
+  const parts = { memory, identity, slot: own, reclaimer, allocator, section, reading, leases }
+  return Object.assign(Object.create(HeapThread.prototype) as HeapThread, parts)
 }
 
 export function cellOf(memory: Memory, index = 0): RootCell {

@@ -6,6 +6,7 @@ import {
   FREED_AT,
   ROUND_AT,
   SLOT_LAST_TICKET,
+  SLOT_PUBLISHED,
   SLOT_SECTION,
 } from '../../src/memory/layout.ts'
 import { memoryOf } from '../../src/memory/memory.ts'
@@ -155,6 +156,7 @@ export function beforeWrap(model: Model): Model {
   for (let slot = 0; slot < 3; slot++) {
     words.poke(slotAt(memory.layout, slot) + SLOT_SECTION, -2)
     words.poke(slotAt(memory.layout, slot) + SLOT_LAST_TICKET, -2)
+    words.poke(slotAt(memory.layout, slot) + SLOT_PUBLISHED, -2)
   }
   for (const at of [ROUND_AT, BEGUN_AT, FREED_AT]) words.poke(at, 0x7fffffff)
   return model

@@ -33,6 +33,13 @@ export class Seen {
   }
 }
 
+/** Scenarios by name, for those that build on others. */
+export function named(scenarios: readonly ModelScenario[], name: string): ModelScenario {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found === undefined) throw new RangeError(`there is no scenario ${name}`)
+  return found
+}
+
 export interface ModelScenario {
   /** Short and unique: what tables and `--only` name. */
   readonly name: string

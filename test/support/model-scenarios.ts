@@ -1,5 +1,6 @@
 /** All scenarios over the shipped heap. */
 
+import { deaths } from './model-dying.ts'
 import { deltas } from './model-deltas.ts'
 import { slots } from './model-slots.ts'
 import { dying } from './model-crashes.ts'
@@ -17,4 +18,5 @@ export const scenarios: readonly ModelScenario[] = [
   ...dying,
   ...waits,
   ...stores,
+  ...deaths,
 ]

@@ -151,13 +151,19 @@ function sizeOf({ raw, memory }: Model, block: number): number {
   return wordsOfBlock({ ...memory, m: raw }, block)
 }
 
+/** What is taken back is marked free first; the log of a draft that was published is only left. */
 function logged(model: Model, slot: number, { before, after }: WriteEvent): void {
   const { raw, words } = model
   if (raw[slot + SLOT_TICKET] === 0) return
-  const chunk = raw[slot + SLOT_LOG] as number
-  const block = raw[chunk + CHUNK_HEAD + Math.min(before, after)] as number
-  if (after > before) words.shadow.allocated(block, sizeOf(model, block), KEPT)
-  else if (words.shadow.isAllocated(block)) words.shadow.freed(block)
+  const entries = (raw[slot + SLOT_LOG] as number) + CHUNK_HEAD
+  for (let index = before; index < after; index++) {
+    const block = raw[entries + index] as number
+    words.shadow.allocated(block, sizeOf(model, block), KEPT)
+  }
+  for (let index = after; index < before; index++) {
+    const block = raw[entries + index] as number
+    if (kindOf(raw, block) === FREE && words.shadow.isAllocated(block)) words.shadow.freed(block)
+  }
 }
 
 function publish(model: Model, record: number): void {

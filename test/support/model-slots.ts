@@ -18,7 +18,8 @@ const before: Tree = [1, [2, 3], [5]]
 /** Small spans of few classes: a newcomer has to carve its own. */
 const sizes = [6, 8, 20, 22]
 
-const newcomer = 50
+/** Thread id of who registers while others run. */
+export const newcomer = 50
 
 /** Waits for another thread to change something. */
 function rest(memory: Memory): void {

@@ -1,7 +1,14 @@
 /** Scenarios: stores as programs use them, over the shipped reader, writer, drafts and decoder. */
 
-import { type Layout, SLOT_CACHES, SLOT_STATE, SLOT_WORDS } from '../../src/memory/layout.ts'
+import {
+  type Layout,
+  SLOT_CACHES,
+  SLOT_STATE,
+  SLOT_WORDS,
+  CELL_TURN,
+} from '../../src/memory/layout.ts'
 import { type Memory, memoryOf } from '../../src/memory/memory.ts'
+import { tagOf } from '../../src/reclaim/lock.ts'
 import { slotAt } from '../../src/reclaim/slots.ts'
 import { Attachment } from '../../src/store/attachment.ts'
 import { StoreReader } from '../../src/store/reader.ts'
@@ -12,6 +19,7 @@ import { createCell } from '../../src/versions/root.ts'
 import { cellOf, type Model, modelOf, settled, threadAt } from './model-heap.ts'
 import { common, type ModelScenario } from './model-run.ts'
 import { shadowed } from './model-shadow.ts'
+import { patient } from './model-waits.ts'
 
 /** The first element says which version it is. */
 type Document = [number, number[], unknown[]]
@@ -57,8 +65,8 @@ function claiming(words: Memory['words'], layout: Layout, slot: number): Memory[
   return port as unknown as Memory['words']
 }
 
-function storeAt(model: Model, slot: number): ModelStore {
-  const { words, layout } = model.memory
+function storeAt(model: Model, slot: number, words = model.memory.words): ModelStore {
+  const { layout } = model.memory
   const memory = memoryOf(claiming(words, layout, slot), layout)
   const attachment = new Attachment(memory, '')
   const { codec } = attachment
@@ -231,6 +239,29 @@ const twoWriters: ModelScenario = {
   }),
 }
 
+const turns: ModelScenario = {
+  name: 'store-turn',
+  claim: 'a writer that has the turn goes first, and wakes those that let it',
+  meets: ['ok', 'in turn'],
+  make: (seen) => ({
+    ...common,
+    ...poll,
+    shared() {
+      const model = shared(2)
+      model.words.poke(model.memory.layout.cellsAt + CELL_TURN, tagOf(0, 0))
+      return model
+    },
+    threads: {
+      first: (model) => storeAt(model, 0).update(step),
+      second(model) {
+        storeAt(model, 1, patient(model.memory, seen).words).update(step)
+        seen.add('in turn')
+      },
+    },
+    preemptions: 2,
+  }),
+}
+
 const sharedParts: ModelScenario = {
   name: 'store-moves',
   claim: 'recipes that move, duplicate and drop parts leave exact counts to any reader',
@@ -270,4 +301,4 @@ const sharedParts: ModelScenario = {
   }),
 }
 
-export const stores = [get, current, snapshots, twoWriters, sharedParts]
+export const stores = [get, current, snapshots, twoWriters, turns, sharedParts]

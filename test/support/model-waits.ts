@@ -15,10 +15,10 @@ import { reapAll } from './model-slots.ts'
 
 const before: Tree = [1, [2, 3], [5]]
 const shared = (slots: number) => (): Model =>
-  shadowed(modelOf({ slots, trees: [before], sizes: [6, 20] }))
+  shadowed(modelOf({ slots, trees: [before], sizes: [6, 8, 20] }))
 
 /** A port whose waits have no time limit: a lost notify is a deadlock, not a delay. */
-function patient(memory: Memory, seen: Seen): Memory {
+export function patient(memory: Memory, seen: Seen): Memory {
   const words = memory.words as unknown as Words
   const port = {
     buffer: words.buffer,
@@ -134,9 +134,10 @@ const bellAfterDeath: ModelScenario = {
   }),
 }
 
-const freezing: ModelScenario = {
-  name: 'verify-writer',
-  claim: 'verify pauses writers: it counts a heap that nobody changes',
+/** The writer waits for its notify, or for a millisecond at a time as programs do. */
+const freezing = (patiently: boolean): ModelScenario => ({
+  name: patiently ? 'verify-writer' : 'verify-impatient',
+  claim: 'verify pauses writers: it counts a heap that nobody changes, and wakes them',
   meets: ['verified', 'published'],
   make: (seen) => ({
     ...common,
@@ -147,14 +148,13 @@ const freezing: ModelScenario = {
         seen.add('verified')
       },
       writer({ memory }) {
-        write(threadAt(memory, 0), [1, 0], 7)
+        write(threadAt(patiently ? patient(memory, seen) : memory, 0), [1, 0], 7)
         seen.add('published')
       },
     },
-    preemptions: 2,
-    seconds: 15,
+    preemptions: patiently ? 2 : 0,
   }),
-}
+})
 
 const lockWaits: ModelScenario = {
   name: 'lock-waits',
@@ -183,4 +183,4 @@ const lockWaits: ModelScenario = {
   }),
 }
 
-export const waits = [bell, bellAfterDeath, freezing, lockWaits]
+export const waits = [bell, bellAfterDeath, freezing(true), freezing(false), lockWaits]
