@@ -92,6 +92,14 @@ export class StoreReader {
     return this.#refresh()
   }
 
+  /** As `current`, for `read(fn)`, which has just made its word odd: a plain load could be made
+   *  before that store is seen, and `synchronize` would return while an old version is read. */
+  get currentInRead(): unknown {
+    // [read-load] Pairs with [grace-scan]: one of the two sees the other's store.
+    if (this.#cell.newest() === this.#record) return this.#value
+    return this.#refresh()
+  }
+
   get version(): number {
     this.#expectOpen()
     const { section } = this.#attachment.thread
