@@ -3,13 +3,13 @@
 export { type ErrorCode, type ErrorFields, RootswapError } from './errors.ts'
 export type { VerifyReport } from './reclaim/verify.ts'
 export type { HeapHandle, StoreHandle } from './store/handle.ts'
-export { Heap, type ThreadReport } from './store/heap.ts'
+export type { Store, ThreadReport } from './store/contract.ts'
+export { Heap } from './store/heap.ts'
 export { type CreateStoreOptions, createStore, openStore, type Register } from './store/open.ts'
 export type { HeapOptions, StoreOptions, ThreadOptions } from './store/options.ts'
 export type { At, Get, Has, KeyOf, Put } from './store/paths.ts'
 export type { Snapshot } from './store/snapshot.ts'
 export type { HeapStats, StoreStats } from './store/stats.ts'
-export type { Store } from './store/store.ts'
 export type {
   Change,
   ChangesOptions,

@@ -18,20 +18,13 @@ import {
   text,
 } from './options.ts'
 import { type HeapStats, heapStats } from './stats.ts'
-import { OpenStore, type Store } from './store.ts'
+import type { Heap as HeapContract, Store, ThreadReport } from './contract.ts'
+import { OpenStore } from './store.ts'
 
 /** Milliseconds that `verify` waits for drafts and for the lock, beside the heap's own limit. */
 const VERIFY_WAIT_MS = 5000
 
-export interface ThreadReport {
-  readonly slot: number
-  readonly threadId: number
-  readonly label: string
-  /** Somebody will notice this thread's death. */
-  readonly watched: boolean
-}
-
-export class Heap implements Disposable {
+export class OpenHeap implements HeapContract {
   readonly handle: HeapHandle
   readonly #attachment: Attachment
   #closed = false
@@ -42,19 +35,19 @@ export class Heap implements Disposable {
   }
 
   /** A new heap. Throws `TypeError`, `RangeError`, `ERR_HEAP_FULL` for options that can not be. */
-  static create(options: HeapOptions & ThreadOptions = {}): Heap {
+  static create(options: HeapOptions & ThreadOptions = {}): OpenHeap {
     const label = labelOf(options)
-    return new Heap(createAttachment(resolveHeapOptions(options), label))
+    return new OpenHeap(createAttachment(resolveHeapOptions(options), label))
   }
 
   /** The heap behind a handle. Throws `ERR_BAD_HANDLE`, `ERR_TOO_MANY_THREADS`. */
-  static open(handle: HeapHandle, options: ThreadOptions = {}): Heap {
-    return new Heap(attach(memoryOfHandle(handle, 'heap'), labelOf(options)))
+  static open(handle: HeapHandle, options: ThreadOptions = {}): OpenHeap {
+    return new OpenHeap(attach(memoryOfHandle(handle, 'heap'), labelOf(options)))
   }
 
   /** The heap of an attachment; for the store that opens it. */
-  static of(attachment: Attachment): Heap {
-    return new Heap(attachment)
+  static of(attachment: Attachment): OpenHeap {
+    return new OpenHeap(attachment)
   }
 
   /** A new store in this heap; the value is copied in. */
@@ -190,3 +183,12 @@ const PERMANENT: Source = { era: -1, check: () => {} }
 function labelOf(options: ThreadOptions): string {
   return options.label === undefined ? '' : text('label', options.label)
 }
+
+export type Heap = HeapContract
+/** How a program makes a heap, or opens one in another thread. */
+export const Heap: {
+  /** A new heap. Throws `TypeError`, `RangeError`, `ERR_HEAP_FULL` for options that can not be. */
+  create(options?: HeapOptions & ThreadOptions): Heap
+  /** The heap behind a handle. Throws `ERR_BAD_HANDLE`, `ERR_TOO_MANY_THREADS`. */
+  open(handle: HeapHandle, options?: ThreadOptions): Heap
+} = OpenHeap

@@ -3,10 +3,11 @@
 import { RootswapError } from '../errors.ts'
 import { attach } from './attachment.ts'
 import { cellOfHandle, memoryOfHandle, type StoreHandle } from './handle.ts'
-import { Heap } from './heap.ts'
+import type { Heap, Store } from './contract.ts'
+import { OpenHeap } from './heap.ts'
 import { findName } from './names.ts'
 import { type HeapOptions, type StoreOptions, type ThreadOptions, text } from './options.ts'
-import type { OpenStore, Store } from './store.ts'
+import type { OpenStore } from './store.ts'
 
 /** Names of shared stores and the types of their values; a program declares its own:
  *  `declare module 'rootswap' { interface Register { config: AppConfig } }`. */
@@ -25,7 +26,7 @@ export interface CreateStoreOptions extends HeapOptions, StoreOptions, ThreadOpt
  */
 export function createStore<T>(initial: T, options: CreateStoreOptions = {}): Store<T> {
   if (options.heap !== undefined) return options.heap.createStore(initial, options)
-  const heap = Heap.create(options)
+  const heap = OpenHeap.create(options)
   let store: OpenStore | undefined
   try {
     store = heap.newStore(initial, options).ownHeap()
@@ -58,6 +59,6 @@ export function openStore(from: unknown, options: ThreadOptions = {}): unknown {
   const label = options.label === undefined ? '' : text('label', options.label)
   const memory = memoryOfHandle(handle, 'store')
   const cell = cellOfHandle(memory, handle)
-  const heap = Heap.of(attach(memory, label))
+  const heap = OpenHeap.of(attach(memory, label))
   return heap.openCell(cell).ownHeap()
 }

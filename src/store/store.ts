@@ -1,7 +1,6 @@
 /**
- * A store as one thread holds it. Which read? One field, nothing else decoded: `get`. Many
- * fields, keep as you like: `current`. Scan, then let go: `read`. One version across `await`:
- * `snapshot`.
+ * A store as one thread holds it: what `contract.ts` promises, put together from a reader, a writer,
+ * and what waits.
  */
 
 import { RootswapError, typeError } from '../errors.ts'
@@ -9,7 +8,7 @@ import type { VerifyReport } from '../reclaim/verify.ts'
 import { replaceWith } from '../values/compare.ts'
 import { DraftSession } from '../values/draft.ts'
 import { deletePath, setPath } from '../values/edit.ts'
-import type { Draft, Immutable, Key } from '../values/immutable.ts'
+import type { Key } from '../values/immutable.ts'
 import type { JsonPatch, Patch } from '../values/patch.ts'
 import { applySteps, stepsOf } from '../values/patch-apply.ts'
 import type { RootCell } from '../versions/root.ts'
@@ -19,19 +18,14 @@ import { synchronize, synchronizeSync } from './grace.ts'
 import { type StoreHandle, storeHandle } from './handle.ts'
 import type { Heap } from './contract.ts'
 import { type Track, type Trackable, Tracks } from './patches.ts'
-import type { Get, Has, Put } from './paths.ts'
 import { StoreReader } from './reader.ts'
 import { select } from './select.ts'
-import { HeldSnapshot, type Snapshot } from './snapshot.ts'
+import { HeldSnapshot } from './snapshot.ts'
 import type { StoreStats } from './stats.ts'
 import {
   type Change,
   type ChangesOptions,
   changes,
-  type Listener,
-  type SelectorListener,
-  type SelectorOptions,
-  type SubscribeOptions,
   subscribe,
   type Watched,
   waitForVersion,

@@ -4,7 +4,7 @@
 import { openStore } from '../store/open.ts'
 import type { StoreHandle } from '../store/handle.ts'
 import type { Snapshot } from '../store/snapshot.ts'
-import type { Store } from '../store/store.ts'
+import type { Store } from '../store/contract.ts'
 import type { Immutable } from '../values/immutable.ts'
 import type { Context, Participant, Structure } from './structure.ts'
 

@@ -7,7 +7,7 @@
 import { checkLinearizable, type Operation, type Specification } from '../explore/linearizable.ts'
 import { openStore } from '../store/open.ts'
 import type { StoreHandle } from '../store/handle.ts'
-import type { Store } from '../store/store.ts'
+import type { Store } from '../store/contract.ts'
 import type { LoggedOperation } from './control.ts'
 import type { Context, Participant, Structure } from './structure.ts'
 

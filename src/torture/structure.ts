@@ -5,7 +5,7 @@
  */
 
 import type { RandomNumbers } from '../explore/random.ts'
-import type { Heap } from '../store/heap.ts'
+import type { Heap } from '../store/contract.ts'
 import type { Control, Counter, LoggedOperation, Phase } from './control.ts'
 
 export interface Context {

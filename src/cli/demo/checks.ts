@@ -1,7 +1,7 @@
 /** The zeros of the summary, counted at the end, when nobody writes any more. */
 
 import { RootswapError } from '../../errors.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store } from '../../store/contract.ts'
 import type { DemoDocument, Writer } from './document.ts'
 
 const READERS_LEAVE_WITHIN_MS = 10_000

@@ -3,7 +3,7 @@
  * worker sees a version, and how long a grace period takes.
  */
 
-import type { Store } from '../../store/store.ts'
+import type { Store } from '../../store/contract.ts'
 import { micros, pause } from './clock.ts'
 import { type DemoDocument, moveAmount, type Path, sometimes } from './document.ts'
 import type { ProgressRow } from './progress.ts'

@@ -5,7 +5,7 @@
  */
 
 import { createStore } from '../../store/open.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store } from '../../store/contract.ts'
 import { micros, pause } from './clock.ts'
 import { checkHeap, countLostUpdates } from './checks.ts'
 import { editLive, EDIT_COUNT, INVALID_COUNT } from './config-edits.ts'
