@@ -1,8 +1,8 @@
 /**
  * What a program holds: a store, and the heap that it lives in.
  *
- * Which read? One field, nothing else decoded: `get`. Many fields, keep as you like: `current`. Scan,
- * then let go: `read`. One version across `await`: `snapshot`.
+ * Which read? One field, nothing else decoded: `get`. Many fields, keep as you like: `current`.
+ * Scan, then let go: `read`. One version across `await`: `snapshot`.
  */
 
 import type { VerifyReport } from '../reclaim/verify.ts'

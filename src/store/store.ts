@@ -1,6 +1,6 @@
 /**
- * A store as one thread holds it: what `contract.ts` promises, put together from a reader, a writer,
- * and what waits.
+ * A store as one thread holds it: what `contract.ts` promises, put together from a reader, a
+ * writer, and what waits.
  */
 
 import { RootswapError, typeError } from '../errors.ts'
