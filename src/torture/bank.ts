@@ -87,12 +87,19 @@ class Writer implements Participant {
     const [from, to] = [numbers.below(BRANCHES), numbers.below(BRANCHES)]
     const [giver, taker] = [numbers.below(ACCOUNTS), numbers.below(ACCOUNTS)]
     const amount = numbers.below(50)
+    const moves = numbers.below(4) === 0
+    const [one, other] = [numbers.below(BRANCHES), numbers.below(BRANCHES)]
     this.#store.update((draft) => {
       const source = draft.branches[from] as Bank['branches'][number]
       const target = draft.branches[to] as Bank['branches'][number]
       source.accounts[giver] = (source.accounts[giver] as number) - amount
       target.accounts[taker] = (target.accounts[taker] as number) + amount
       target.last = `${amount} from branch ${from}, account ${giver}`
+      if (!moves) return
+      // What moves is neither copied nor dropped: its count has to go with it.
+      const moved = draft.branches[one] as Bank['branches'][number]
+      draft.branches[one] = draft.branches[other] as Bank['branches'][number]
+      draft.branches[other] = moved
     })
     this.#context.count('updates')
   }
