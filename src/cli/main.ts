@@ -6,8 +6,9 @@ import { DEMO_HELP, type DemoCommand, demoCommand, parseDemo } from './demo/comm
 
 const HELP = `rootswap: one copy of read-mostly state for all worker threads
 
-  rootswap demo [options]   shows it on real data; rootswap demo --help
-  rootswap --help           print this
+  rootswap demo [options]      shows it on real data; rootswap demo --help
+  rootswap torture [options]   real threads use it as hard as they can; rootswap torture --help
+  rootswap --help              print this
 `
 
 const OK = 0
@@ -19,6 +20,10 @@ process.exitCode = await main(process.argv.slice(2))
 async function main([name, ...args]: string[]): Promise<number> {
   if (name === '--help' || name === '-h' || name === 'help') return print(HELP)
   if (name === 'demo') return demo(args)
+  if (name === 'torture') {
+    const { runTorture } = await import('../torture/command.ts')
+    return runTorture(args)
+  }
   if (name === undefined) return complain(`no command given\n\n${HELP}`)
   return complain(`unknown command '${name}'; rootswap --help lists them`)
 }
