@@ -5,7 +5,7 @@
  *     npm run broken                 a table
  *     npm run broken -- --json       one object, for programs
  *     npm run broken -- --only NAME  one of them, with its whole reason
- *     npm run broken -- --write      puts the table into test/README.md
+ *     npm run broken -- --write      puts the table into test/README.md, if all are caught
  *
  * Exits 1 if one survives, if it fails for another reason than its own, or if its edit no longer
  * fits the sources.
@@ -164,6 +164,6 @@ export async function main(): Promise<void> {
   const seconds = Math.round((performance.now() - began) / 100) / 10
   if (values.json) console.log(JSON.stringify({ survivors, seconds, builds: verdicts }))
   else console.log(`${verdicts.length - survivors.length} of ${verdicts.length}, ${seconds} s`)
-  if (values.write) await write(verdicts)
+  if (values.write && survivors.length === 0) await write(verdicts)
   if (survivors.length > 0) process.exitCode = 1
 }

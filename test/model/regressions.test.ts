@@ -18,7 +18,12 @@ const found = [
   {
     what: 'a thread short of memory read the count of freed blocks while the owner wrote it',
     name: 'heap-full',
-    schedule: 'reader*79 writer*10',
+    schedule: 'reader*79 writer*27',
+  },
+  {
+    what: 'a ticket that arrived late hid a newer one, and the reaper freed a published version',
+    name: 'crash-two-cells',
+    schedule: 'worker*28 !worker',
   },
 ]
 

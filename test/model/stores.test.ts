@@ -3,4 +3,4 @@
 import { stores } from '../support/model-store.ts'
 import { testScenarios } from '../support/model-test.ts'
 
-testScenarios(stores, { bounded: ['store-two-writers'] })
+testScenarios(stores)

@@ -13,7 +13,7 @@ import { readers } from './model-readers.ts'
 import { type ModelScenario, named, Seen } from './model-run.ts'
 import { newcomer, reapAll, slots } from './model-slots.ts'
 import { stores } from './model-store.ts'
-import { waits } from './model-waits.ts'
+import { impatient, waits } from './model-waits.ts'
 
 /** Thread id of the one that reaps. */
 const REAPER = 70
@@ -89,7 +89,7 @@ export const deaths: readonly ModelScenario[] = [
   dies({ scenario: named(crashes, 'heap-full'), victim: 'writer', id: idOf(1), preemptions: 0 }),
   dies({ scenario: named(waits, 'bell'), victim: 'one', id: idOf(1) }),
   dies({
-    scenario: named(waits, 'verify-impatient'),
+    scenario: impatient,
     victim: 'verifier',
     id: idOf(1),
     preemptions: 0,

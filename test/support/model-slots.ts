@@ -93,7 +93,7 @@ const lateNotice: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 20,
+    seconds: 15,
   }),
 }
 

@@ -234,8 +234,9 @@ const twoWriters: ModelScenario = {
       thread.section.leave()
       settled(model)
     },
-    preemptions: 3,
-    seconds: 10,
+    preemptions: 2,
+    random: 300,
+    seconds: 20,
   }),
 }
 

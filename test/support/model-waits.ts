@@ -183,4 +183,7 @@ const lockWaits: ModelScenario = {
   }),
 }
 
-export const waits = [bell, bellAfterDeath, freezing(true), freezing(false), lockWaits]
+/** Two executions by itself: it is for who dies in it. */
+export const impatient = freezing(false)
+
+export const waits = [bell, bellAfterDeath, freezing(true), lockWaits]
