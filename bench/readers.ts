@@ -3,11 +3,15 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { createStore } from '../src/index.ts'
-import { median, report } from './rows.ts'
+import { median, report, type Row } from './rows.ts'
 
 const SLICE_MS = 500
-const PAIRS = 9
-const PUBLISHES_MIN = 50_000
+const PAIRS = 7
+/** The writer is paced a little above what the goal asks for; a row below it is void. */
+const GOALS = [
+  { least: 50_000, target: 60_000, goal: 0.8 },
+  { least: 100_000, target: 115_000, goal: 0.85 },
+]
 
 const value = { a: { b: { c: 0 } }, other: { list: [1, 2, 3], text: 'unchanged' } }
 const store = createStore(value, { maxBytes: 256 * 2 ** 20 })
@@ -29,35 +33,47 @@ function readsPerSecond(): number {
   return (reads * 1000) / (performance.now() - begin)
 }
 
-readsPerSecond()
-const ratios: number[] = []
-const publishRates: number[] = []
-for (let pair = 0; pair < PAIRS; pair++) {
-  Atomics.store(control, 0, 0)
-  Atomics.notify(control, 0)
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  const alone = readsPerSecond()
-  Atomics.store(control, 0, 1)
-  Atomics.notify(control, 0)
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  const [version, begin] = [store.version, performance.now()]
-  const beside = readsPerSecond()
-  publishRates.push(((store.version - version) * 1000) / (performance.now() - begin))
-  ratios.push(beside / alone)
+interface Beside {
+  /** Of the rate alone. */
+  readonly ratio: number
+  readonly publishesPerSecond: number
 }
-await worker.terminate()
-const ratio = median(ratios)
-const rate = median(publishRates)
-store.close()
 
-report([
-  {
-    job: '`current.a.b.c` while another thread changes the leaf in every version',
+/** Medians of pairs: alone, then beside a writer of so many versions a second. */
+async function beside(target: number): Promise<Beside> {
+  const ratios: number[] = []
+  const rates: number[] = []
+  for (let pair = 0; pair < PAIRS; pair++) {
+    await pace(0)
+    const alone = readsPerSecond()
+    await pace(target)
+    const [version, begin] = [store.version, performance.now()]
+    ratios.push(readsPerSecond() / alone)
+    rates.push(((store.version - version) * 1000) / (performance.now() - begin))
+  }
+  return { ratio: median(ratios), publishesPerSecond: median(rates) }
+}
+
+async function pace(rate: number): Promise<void> {
+  Atomics.store(control, 0, rate)
+  Atomics.notify(control, 0)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+readsPerSecond()
+const rows: Row[] = []
+for (const { least, target, goal } of GOALS) {
+  const { ratio, publishesPerSecond } = await beside(target)
+  rows.push({
+    job: `\`current.a.b.c\` beside ≥ ${least.toLocaleString('en')} versions a second, the leaf new in each`,
     reached:
       `${(ratio * 100).toFixed(0)} % of its rate alone, beside ` +
-      `${Math.round(rate).toLocaleString('en')} versions a second`,
-    goal: '≥ 80 % beside ≥ 50,000 versions a second',
-    met: ratio >= 0.8 && rate >= PUBLISHES_MIN,
-    how: `${PAIRS} pairs of half a second alone and half a second beside, medians; one writer`,
-  },
-])
+      Math.round(publishesPerSecond).toLocaleString('en'),
+    goal: `≥ ${goal * 100} %`,
+    met: ratio >= goal && publishesPerSecond >= least,
+    how: `${PAIRS} pairs of half a second alone and half a second beside one paced writer; medians`,
+  })
+}
+await worker.terminate()
+store.close()
+report(rows)
