@@ -1,0 +1,128 @@
+/**
+ * From the bytes of files to a value that may be published: parse, merge, interpolate, validate,
+ * check. Whatever is wrong is thrown as one rejection, in which no secret can be read.
+ */
+
+import type { RootswapError } from '../errors.ts'
+import { parseFile, type ParsedFile } from './formats.ts'
+import { interpolate } from './interpolate.ts'
+import type { Plan } from './options.ts'
+import { type Issue, reasonOf, rejection, rejectionOf, type Stage } from './rejection.ts'
+import { keysOf, within } from './schema.ts'
+import type { Reading } from './sources.ts'
+import { copyTree, depthOf, mergeInto, type Path, type Tree } from './tree.ts'
+
+/** Issues that one rejection spells out. */
+const ISSUES_MAX = 100
+
+export class Candidates {
+  readonly #plan: Plan
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+  }
+
+  /** The value; `current` is the one that is published now, if any. Throws a rejection. */
+  async make({ texts }: Reading, current: unknown): Promise<unknown> {
+    const { secrets } = this.#plan
+    const files = texts.map((text) => parseFile(text, !secrets.isEmpty))
+    const seen: unknown[] = [current, ...files.map(({ value }) => value)]
+    // Copies: to find a place, each file's value must stay what it was.
+    const merged = files.reduce<Tree>((tree, { value }) => mergeInto(tree, clone(value)), {})
+    seen.push(merged)
+    const trial = new Trial(this.#plan, files, seen)
+    trial.interpolate(merged)
+    const value = await trial.validate(merged)
+    seen.push(value)
+    await trial.check(value, current)
+    return value
+  }
+
+  /** An error of the store, as a rejection. */
+  refused(error: unknown, values: readonly unknown[]): RootswapError {
+    return new Trial(this.#plan, [], values).refuse('publish', [{ message: reasonOf(error) }])
+  }
+}
+
+class Trial {
+  readonly #plan: Plan
+  readonly #files: readonly ParsedFile[]
+  readonly #seen: readonly unknown[]
+
+  constructor(plan: Plan, files: readonly ParsedFile[], seen: readonly unknown[]) {
+    this.#plan = plan
+    this.#files = files
+    this.#seen = seen
+  }
+
+  interpolate(merged: Tree): void {
+    const { env } = this.#plan
+    if (env === false) return
+    const flaws = interpolate(merged, env)
+    if (flaws.length === 0) return
+    // Names of variables are no secrets; these messages have nothing else.
+    const issues = flaws.map(({ message, path }) => this.#issue(message, path))
+    throw rejection('interpolate', issues.slice(0, ISSUES_MAX))
+  }
+
+  async validate(value: unknown): Promise<unknown> {
+    const { schema, timeoutMs } = this.#plan
+    if (schema === undefined) return value
+    const result = await this.#call('validate', 'the schema', () =>
+      within('the schema', timeoutMs, () => schema['~standard'].validate(value)),
+    )
+    if (result?.issues === undefined) return result?.value
+    const issues = result.issues.slice(0, ISSUES_MAX).map((issue) => {
+      return this.#issue(issue.message, keysOf(issue))
+    })
+    throw this.refuse('validate', issues)
+  }
+
+  async check(value: unknown, current: unknown): Promise<void> {
+    const { check, timeoutMs } = this.#plan
+    if (check === undefined) return
+    const verdict = await this.#call('check', 'check', () =>
+      within('check', timeoutMs, () => check(value, current)),
+    )
+    if (verdict === undefined || verdict === true) return
+    const message = typeof verdict === 'string' ? verdict : 'check did not accept it'
+    throw this.refuse('check', [{ message }])
+  }
+
+  refuse(stage: Stage, issues: readonly Issue[]): RootswapError {
+    const { secrets } = this.#plan
+    const texts = secrets.textsIn(this.#seen)
+    return rejection(
+      stage,
+      issues.map((issue) => secrets.hideIn(issue, texts)),
+    )
+  }
+
+  async #call<R>(stage: Stage, what: string, call: () => Promise<R>): Promise<R> {
+    try {
+      return await call()
+    } catch (error) {
+      if (rejectionOf(error) !== undefined) throw error
+      const isLate = (error as { code?: unknown } | null)?.code === 'ERR_TIMEOUT'
+      const message = isLate ? (error as Error).message : `${what} threw ${reasonOf(error)}`
+      throw this.refuse(stage, [{ message }])
+    }
+  }
+
+  /** Placed in the file that has most of the path; of several, the last one, which overrides. */
+  #issue(message: string, path: Path): Issue {
+    let best: ParsedFile | undefined
+    let depth = 0
+    for (const file of this.#files) {
+      const found = depthOf(file.value, path)
+      if (found >= depth) [best, depth] = [file, found]
+    }
+    if (best === undefined) return { message, path }
+    return { message, path, file: best.file, ...best.locate(path.slice(0, depth)) }
+  }
+}
+
+function clone(tree: Tree): Tree {
+  const copy = copyTree(tree, Infinity, (leaf) => leaf)
+  return 'value' in copy ? (copy.value as Tree) : tree // what was parsed has no flaw
+}
