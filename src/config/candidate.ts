@@ -3,9 +3,11 @@
  * check. Whatever is wrong is thrown as one rejection, in which no secret can be read.
  */
 
+import { serialize } from 'node:v8'
 import type { RootswapError } from '../errors.ts'
 import { parseFile, type ParsedFile } from './formats.ts'
 import { interpolate } from './interpolate.ts'
+import type { Packed } from './history.ts'
 import type { Plan } from './options.ts'
 import { type Issue, reasonOf, rejection, rejectionOf, type Stage } from './rejection.ts'
 import { keysOf, within } from './schema.ts'
@@ -22,8 +24,8 @@ export class Candidates {
     this.#plan = plan
   }
 
-  /** The value; `current` is the one that is published now, if any. Throws a rejection. */
-  async make({ texts }: Reading, current: unknown): Promise<unknown> {
+  /** `current` is the value that is published now, if any. Throws a rejection. */
+  async make({ texts }: Reading, current: unknown): Promise<Candidate> {
     const { secrets } = this.#plan
     const files = texts.map((text) => parseFile(text, !secrets.isEmpty))
     const seen: unknown[] = [current, ...files.map(({ value }) => value)]
@@ -35,13 +37,19 @@ export class Candidates {
     const value = await trial.validate(merged)
     seen.push(value)
     await trial.check(value, current)
-    return value
+    return { value, packed: pack(value) }
   }
 
   /** An error of the store, as a rejection. */
   refused(error: unknown, values: readonly unknown[]): RootswapError {
     return new Trial(this.#plan, [], values).refuse('publish', [{ message: reasonOf(error) }])
   }
+}
+
+/** A value that may be published. */
+export interface Candidate {
+  readonly value: unknown
+  readonly packed: Packed
 }
 
 class Trial {
@@ -68,14 +76,15 @@ class Trial {
   async validate(value: unknown): Promise<unknown> {
     const { schema, timeoutMs } = this.#plan
     if (schema === undefined) return value
-    const result = await this.#call('validate', 'the schema', () =>
-      within('the schema', timeoutMs, () => schema['~standard'].validate(value)),
-    )
-    if (result?.issues === undefined) return result?.value
-    const issues = result.issues.slice(0, ISSUES_MAX).map((issue) => {
-      return this.#issue(issue.message, keysOf(issue))
+    return await this.#call('validate', 'the schema', async () => {
+      const call = () => schema['~standard'].validate(value)
+      const result = await within('the schema', timeoutMs, call)
+      if (result.issues === undefined && 'value' in result) return result.value
+      const issues = [...(result.issues ?? [])].slice(0, ISSUES_MAX)
+      const none = [{ message: 'the schema gave neither value nor issues' }]
+      const found = issues.map((issue) => this.#issue(issue.message, keysOf(issue)))
+      throw this.refuse('validate', found.length > 0 ? found : none)
     })
-    throw this.refuse('validate', issues)
   }
 
   async check(value: unknown, current: unknown): Promise<void> {
@@ -119,6 +128,15 @@ class Trial {
     }
     if (best === undefined) return { message, path }
     return { message, path, file: best.file, ...best.locate(path.slice(0, depth)) }
+  }
+}
+
+/** The store says better than this, and with the path, what is wrong with a value. */
+function pack(value: unknown): Packed {
+  try {
+    return serialize(value)
+  } catch {
+    return undefined
   }
 }
 

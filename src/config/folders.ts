@@ -2,6 +2,7 @@
 
 import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { reasonOf } from './rejection.ts'
 import { addPlaces, type Places } from './places.ts'
 
@@ -10,6 +11,8 @@ interface WatchedFolder {
   names: ReadonlySet<string>
   /** Device and inode: another folder may come to have this name. */
   readonly identity: string
+  /** It was removed or renamed. A new folder may have got its inode. */
+  isStale: boolean
 }
 
 export class Folders {
@@ -41,8 +44,9 @@ export class Folders {
     const places: Places = new Map()
     for (const path of this.#paths) await addPlaces(places, path)
     let changed = false
-    for (const [folder, { identity }] of this.#watched) {
-      if (places.has(folder) && (await identityOf(folder)) === identity) continue
+    for (const [folder, { identity, isStale }] of this.#watched) {
+      const isThere = !isStale && places.has(folder)
+      if (isThere && (await identityOf(folder)) === identity) continue
       this.#drop(folder)
       changed = true
     }
@@ -59,21 +63,19 @@ export class Folders {
     const identity = await identityOf(folder)
     if (this.#closed) return false
     try {
-      const watcher = watch(folder, { persistent: false }, (_event, name) => {
-        const isOurs = this.#watched.get(folder)?.watcher === watcher
-        if (isOurs && this.#isOfInterest(folder, name)) this.#onEvent()
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
+        const watched = this.#watched.get(folder)
+        if (watched?.watcher !== watcher) return
+        if (event === 'rename' && name === basename(folder)) watched.isStale = true
+        if (name === null || watched.names.has(name)) this.#onEvent()
       })
       watcher.on('error', (error) => this.#fail(folder, watcher, error))
-      this.#watched.set(folder, { watcher, names, identity })
+      this.#watched.set(folder, { watcher, names, identity, isStale: false })
       return true
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ENOENT') this.#warn(folder, error)
       return false
     }
-  }
-
-  #isOfInterest(folder: string, name: string | null): boolean {
-    return name === null || this.#watched.get(folder)?.names.has(name) === true
   }
 
   #fail(folder: string, watcher: FSWatcher, error: unknown): void {

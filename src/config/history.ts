@@ -1,6 +1,6 @@
 /** The accepted versions, and the values of the latest, to go back to. */
 
-import { deserialize, serialize } from 'node:v8'
+import { deserialize } from 'node:v8'
 import { RootswapError } from '../errors.ts'
 import type { Reason } from './events.ts'
 import type { Reading } from './sources.ts'
@@ -18,11 +18,14 @@ export interface Entry {
   readonly of?: number
 }
 
+/** A value, serialised: a few bytes more, and nobody can change it. Undefined for what is not to be
+ *  serialised though a store takes it, such as a Proxy; there is no going back to that. */
+export type Packed = Uint8Array | undefined
+
 interface Kept {
   readonly entry: Entry
   readonly reading: Reading
-  /** Serialised: a few bytes more than the value, and nobody can change it. */
-  readonly value: Uint8Array
+  readonly packed: Packed
 }
 
 export class History {
@@ -38,19 +41,22 @@ export class History {
     return this.#kept.map(({ entry }) => entry)
   }
 
-  add(entry: Entry, reading: Reading, value: unknown): Entry {
-    return this.#keep({ entry: Object.freeze(entry), reading, value: serialize(value) })
+  /** `packed` is the value, serialised. */
+  add(entry: Entry, reading: Reading, packed: Packed): Entry {
+    return this.#keep({ entry: Object.freeze(entry), reading, packed })
   }
 
   /** The value of an older version has become a newer one. */
   addAgain(entry: Entry, of: number): Entry {
-    const { reading, value } = this.#find(of)
-    return this.#keep({ entry: Object.freeze({ ...entry, of }), reading, value })
+    const { reading, packed } = this.#find(of)
+    return this.#keep({ entry: Object.freeze({ ...entry, of }), reading, packed })
   }
 
   /** Throws `ERR_UNKNOWN_VERSION`. */
   valueOf(version: number): unknown {
-    return deserialize(this.#find(version).value)
+    const { packed } = this.#find(version)
+    if (packed === undefined) throw this.#unknown(version)
+    return deserialize(packed)
   }
 
   readingOf(version: number): Reading {
@@ -65,9 +71,13 @@ export class History {
 
   #find(version: number): Kept {
     const kept = this.#kept.find(({ entry }) => entry.version === version)
-    if (kept !== undefined) return kept
-    const versions = this.entries.map((entry) => entry.version)
-    throw new RootswapError(
+    if (kept === undefined) throw this.#unknown(version)
+    return kept
+  }
+
+  #unknown(version: number): RootswapError {
+    const versions = this.#kept.filter(({ packed }) => packed).map(({ entry }) => entry.version)
+    return new RootswapError(
       'ERR_UNKNOWN_VERSION',
       `version ${version} is not kept; kept are ${versions.join(', ')}`,
       { version, versions },

@@ -81,11 +81,11 @@ async function beginFrom(fallback: Fallback, parts: Parts, refused: unknown): Pr
   }
 }
 
-type Begun = Pick<First, 'store' | 'reading' | 'value'>
+type Begun = Pick<First, 'store' | 'reading' | 'packed'>
 
 async function begin({ plan, candidates }: Parts, reading: Reading): Promise<Begun> {
-  const value = await candidates.make(reading, undefined)
-  return { store: newStore(plan, candidates, value), reading, value }
+  const { value, packed } = await candidates.make(reading, undefined)
+  return { store: newStore(plan, candidates, value), reading, packed }
 }
 
 function newStore(plan: Plan, candidates: Candidates, value: unknown): Store<unknown> {

@@ -20,7 +20,7 @@ import {
   refusalEvent,
 } from './events.ts'
 import type { Fallback } from './fallback.ts'
-import { type Entry, History } from './history.ts'
+import { type Entry, History, type Packed } from './history.ts'
 import type { Plan } from './options.ts'
 import { rejectionOf } from './rejection.ts'
 import { type Reading, readSources } from './sources.ts'
@@ -65,7 +65,7 @@ export interface Parts {
 export interface First {
   readonly store: Store<unknown>
   readonly reading: Reading
-  readonly value: unknown
+  readonly packed: Packed
   readonly reason: Reason
   /** What the files had: their hash, or why they could not be read. */
   readonly seen: string
@@ -88,11 +88,11 @@ export class WatchedConfig {
   #next: { readonly done: Promise<Outcome>; reason: Reason } | undefined
   #closed = false
 
-  constructor(parts: Parts, { store, reading, value, reason, seen, refused }: First) {
+  constructor(parts: Parts, { store, reading, packed, reason, seen, refused }: First) {
     this.#parts = parts
     this.store = store
     this.#history = new History(parts.plan.history)
-    this.#history.add(this.#entry(store.version, reading.hash, reason), reading, value)
+    this.#remember(this.#entry(store.version, reading.hash, reason), reading, packed)
     this.#accepted = refused === undefined
     this.#seen = seen
     // After the caller has got the configuration, and could listen.
@@ -239,7 +239,7 @@ export class WatchedConfig {
     if (this.#held === reading.hash || isSame) return this.#unchanged(reason)
     this.#held = undefined
     this.#accepted = false
-    const value = await candidates.make(reading, this.store.current)
+    const { value, packed } = await candidates.make(reading, this.store.current)
     this.#expectOpen()
     if (rollbacks !== this.#rollbacks) {
       this.#held = reading.hash
@@ -251,10 +251,16 @@ export class WatchedConfig {
     let outcome: Outcome
     if (commit.changed) {
       const entry = this.#entry(commit.version, reading.hash, reason)
-      outcome = this.#publish(this.#history.add(entry, reading, value), previousVersion)
+      outcome = this.#publish(this.#remember(entry, reading, packed), previousVersion)
     } else outcome = this.#unchanged(reason)
     await fallback?.save(reading)
     return outcome
+  }
+
+  /** The texts are kept for the fallback alone. */
+  #remember(entry: Entry, { hash, texts }: Reading, packed: Packed): Entry {
+    const kept = this.#parts.fallback === undefined ? [] : texts
+    return this.#history.add(entry, { hash, texts: kept }, packed)
   }
 
   #replace(value: unknown): Commit {

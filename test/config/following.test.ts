@@ -86,6 +86,20 @@ describe('a change is noticed', () => {
     expect(await reloaded(config, () => stage.write('x/y/a.toml', 'n = 4'))).toBe(4)
   })
 
+  test('when its folder is removed and made again at once, with whatever inode', async () => {
+    const stage = new Stage()
+    const config = await follow([stage.write('x/a.toml', 'n = 1')])
+    for (let n = 2; n < 12; n += 2) {
+      const again = (): void => {
+        rmSync(stage.at('x'), { recursive: true })
+        stage.write('x/a.toml', `n = ${n}`)
+      }
+      expect(await reloaded(config, again)).toBe(n)
+      await config.reload() // after it the new folder is watched
+      expect(await reloaded(config, () => stage.write('x/a.toml', `n = ${n + 1}`))).toBe(n + 1)
+    }
+  })
+
   test('when it is behind links: a target edited, a link turned, a folder turned', async () => {
     const stage = new Stage()
     stage.write('releases/1/a.yaml', 'n: 1')

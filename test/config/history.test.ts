@@ -54,6 +54,27 @@ describe('rollback', () => {
     await config.propagated(3)
   })
 
+  test('keeps __proto__ data, and what TOML and the schema made', async () => {
+    const stage = new Stage()
+    const files = [stage.write('a.json', '{"__proto__": {"admin": 1}, "big": 1}')]
+    const made = { set: new Set([1]), bytes: Uint8Array.of(1, 2), big: 2n ** 70n, none: undefined }
+    const validate = (value: unknown) => ({ value: { ...(value as object), ...made } })
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const
+    const config = await opened(watchConfig({ ...quick, files, schema }))
+    const before = config.current as Record<string, unknown>
+    stage.write('a.json', '{"other": 1}')
+    await config.reload()
+    config.rollback(1)
+    const after = config.current as Record<string, unknown>
+    expect(Object.keys(after)).toEqual(Object.keys(before))
+    expect(Object.entries(after)[0]).toEqual(['__proto__', { admin: 1 }])
+    expect([after['big'], after['bytes'], [...(after['set'] as Set<number>)]]).toEqual([
+      2n ** 70n,
+      Uint8Array.of(1, 2),
+      [1],
+    ])
+  })
+
   test('holds reloads until the files change again', async () => {
     const stage = new Stage()
     const files = [stage.write('a.yaml', 'n: 1')]

@@ -2,6 +2,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { cpSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
@@ -81,6 +82,19 @@ describe('a process', () => {
     expect(await once(worker, 'message')).toEqual([['TypeError', 'sighup']])
     await worker.terminate()
   })
+})
+
+test('a folder that may not be watched is warned about, and polled', async () => {
+  const stage = new Stage()
+  const file = stage.write('a.json', '{"n": 1}')
+  const script = fileURLToPath(new URL('unwatchable.mjs', import.meta.url))
+  const child = spawn(process.execPath, [script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines: string[] = []
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line)
+    if (line === 'ready') stage.write('a.json', '{"n": 2}')
+  }
+  expect(lines).toEqual(['ROOTSWAP_CONFIG_NOT_WATCHED', 'ready', 'changed {"n":2}'])
 })
 
 describe('a file that is a mount of its own', () => {

@@ -100,6 +100,16 @@ describe('a Standard Schema', () => {
     expect(config.current).toEqual({ n: 4 })
   })
 
+  test.each([undefined, {}, { issues: 7 }, { issues: [null] }])(
+    'that gives %j, against its contract, is refused',
+    async (result) => {
+      const files = [new Stage().write('a.yaml', good)]
+      const schema = schemaOf<object>(() => result as never)
+      const error = await failure(watchConfig({ ...quick, files, schema }))
+      expect(error).toMatchObject({ stage: 'validate', code: 'ERR_INVALID_ARGUMENT' })
+    },
+  )
+
   test('whose value no store can hold is refused', async () => {
     const files = [new Stage().write('a.yaml', good)]
     const schema = schemaOf(() => ({ value: { handler: () => 1 } }))
