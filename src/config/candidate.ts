@@ -12,7 +12,7 @@ import type { Plan } from './options.ts'
 import { type Issue, reasonOf, rejection, rejectionOf, type Stage } from './rejection.ts'
 import { keysOf, within } from './schema.ts'
 import type { Reading } from './sources.ts'
-import { copyTree, depthOf, mergeInto, type Path, type Tree } from './tree.ts'
+import { depthOf, mergeInto, type Path, type Tree } from './tree.ts'
 
 /** Issues that one rejection spells out. */
 const ISSUES_MAX = 100
@@ -28,10 +28,10 @@ export class Candidates {
   async make({ texts }: Reading, current: unknown): Promise<Candidate> {
     const { secrets } = this.#plan
     const files = texts.map((text) => parseFile(text, !secrets.isEmpty))
-    const seen: unknown[] = [current, ...files.map(({ value }) => value)]
-    // Copies: to find a place, each file's value must stay what it was.
-    const merged = files.reduce<Tree>((tree, { value }) => mergeInto(tree, clone(value)), {})
-    seen.push(merged)
+    // It takes over the files' objects. A later file still has all that it put there, which is what
+    // `locate` goes by.
+    const merged = files.reduce<Tree>((tree, { value }) => mergeInto(tree, value), {})
+    const seen: unknown[] = [current, merged]
     const trial = new Trial(this.#plan, files, seen)
     trial.interpolate(merged)
     const value = await trial.validate(merged)
@@ -138,9 +138,4 @@ function pack(value: unknown): Packed {
   } catch {
     return undefined
   }
-}
-
-function clone(tree: Tree): Tree {
-  const copy = copyTree(tree, Infinity, (leaf) => leaf)
-  return 'value' in copy ? (copy.value as Tree) : tree // what was parsed has no flaw
 }

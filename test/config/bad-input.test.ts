@@ -1,10 +1,11 @@
 /** What may stand where a good file should: refused with a clear reason, the last good version
  *  stays, and the next good file is taken. */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { watchConfig } from '../../src/config.ts'
+import { readSources } from '../../src/config/sources.ts'
 import { eventsOf, failure, next, opened, quick, Stage } from './stage.ts'
 
 /** Nine of nine of nine: 9^9 values in 400 bytes. */
@@ -132,6 +133,38 @@ test('a file that changes while it is read is never taken in halves', async () =
   expect(await config.reload()).toMatchObject({ type: expect.stringMatching(/reloaded|unchanged/) })
   expect(config.current).toMatchObject({ n: 7, end: 7 })
   console.log(`changed while read: ${reloads} of 6 taken at once, ${events.length} events`)
+})
+
+test('files that are swapped while they are read are all of one moment', async () => {
+  const stage = new Stage()
+  const names = ['a', 'b', 'c', 'd']
+  let n = 0
+  const swap = (): void => {
+    n++
+    for (const name of names) stage.write(`v${n}/${name}`, `${n}`)
+    symlinkSync(`v${n}`, stage.at('turning'))
+    renameSync(stage.at('turning'), stage.at('data'))
+  }
+  swap()
+  const sources = names.map((name) => ({ file: name, path: stage.at(`data/${name}`) }))
+  let refused = 0
+  const seen = new Set<string>()
+  for (let reading = 0; reading < 100; reading++) {
+    const asked = readSources(sources, 100)
+    await new Promise((resolve) => setTimeout(resolve, reading % 3))
+    swap()
+    try {
+      const { texts } = await asked
+      const found = texts.map(({ bytes }) => Buffer.from(bytes).toString())
+      expect(new Set(found).size).toBe(1)
+      seen.add(found[0] as string)
+    } catch (error) {
+      if ((error as { stage?: string }).stage !== 'read') throw error
+      refused++
+    }
+  }
+  console.log(`swapped while read: ${seen.size} different readings, ${refused} refused`)
+  expect(seen.size).toBeGreaterThan(10)
 })
 
 test('wrong options are TypeError or RangeError, and name the option', async () => {

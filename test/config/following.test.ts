@@ -1,6 +1,7 @@
 /** Changes that nobody announces: each test changes real files and waits for the event. */
 import {
   appendFileSync,
+  linkSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -196,6 +197,26 @@ describe('one change is one reload', () => {
     await event
     expect(events).toHaveLength(1)
     expect(config.current).toMatchObject({ n: 2, p4: 1, last: 2 })
+  })
+
+  test('nor is it where no events come and a poll finds it', async () => {
+    const stage = new Stage()
+    const file = stage.write('a.yaml', 'n: 1\nlast: 1')
+    // What is written by another name in another folder is no event in this one.
+    mkdirSync(stage.at('other'))
+    linkSync(file, stage.at('other/name'))
+    const config = await follow([file], { debounceMs: 400, pollMs: 20 })
+    const events = eventsOf(config as never)
+    const event = next(config as never, 'reloaded')
+    writeFileSync(stage.at('other/name'), 'n: 2\n')
+    for (let part = 0; part < 12; part++) {
+      await sleep(50)
+      appendFileSync(stage.at('other/name'), `p${part}: 1\n`)
+    }
+    appendFileSync(stage.at('other/name'), 'last: 2')
+    await event
+    expect(events).toHaveLength(1)
+    expect(config.current).toMatchObject({ n: 2, p11: 1, last: 2 })
   })
 
   test('other files in the folder are none', async () => {
