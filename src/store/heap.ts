@@ -135,8 +135,8 @@ export class OpenHeap implements HeapContract {
 
   threads(): ThreadReport[] {
     this.#expectOpen()
-    return reportSlots(this.#attachment.memory).map((report) => {
-      return { ...report, watched: report.watched || isWatched(report.threadId) }
+    return reportSlots(this.#attachment.memory).map(({ slot, threadId, label, watched }) => {
+      return { slot, threadId, label, watched: watched || isWatched(threadId) }
     })
   }
 
