@@ -29,9 +29,12 @@ import { slotAt, slotsInUse } from './slots.ts'
 export function freeze(reclaimer: Reclaimer, waitMs: number): void {
   const { memory, slot } = reclaimer
   const { words, layout } = memory
-  for (let waited = 0; words.compareExchange(FREEZE_AT, 0, slot.tag) !== 0; waited++) {
+  for (let waited = 0; ; waited++) {
+    const freezer = words.compareExchange(FREEZE_AT, 0, slot.tag)
+    // This thread's own tag was left by an error that unwound past the end: it is in no other call.
+    if (freezer === 0 || freezer === slot.tag) break
     if (waited > waitMs) throw new RootswapError('ERR_TIMEOUT', 'another verify() goes on')
-    words.wait(FREEZE_AT, words.load(FREEZE_AT), 1)
+    words.wait(FREEZE_AT, freezer, 1)
   }
   // [freeze-set] Pairs with [freeze-check].
   let waited = 0

@@ -21,6 +21,7 @@ export class ReclaimLock {
   readonly #words: Words
   /** Identifies this thread: see `tagOf`. */
   readonly tag: number
+  #held = false
 
   constructor(words: Words, tag: number) {
     this.#words = words
@@ -29,17 +30,27 @@ export class ReclaimLock {
 
   tryTake(): boolean {
     // [lock-take] Pairs with [lock-give].
-    return this.#words.compareExchange(LOCK_AT, 0, this.tag) === 0
+    const taken = this.#words.compareExchange(LOCK_AT, 0, this.tag) === 0
+    if (taken) this.#held = true
+    return taken
   }
 
   give(): void {
     this.#words.store(LOCK_AT, 0) // [lock-give] Pairs with [lock-take].
+    this.#held = false
     this.#words.notify(LOCK_AT)
   }
 
   /** Takes the lock over from a thread that is known to be dead; false if it did not hold it. */
   takeFrom(dead: number): boolean {
-    return this.#words.compareExchange(LOCK_AT, dead, this.tag) === dead
+    const taken = this.#words.compareExchange(LOCK_AT, dead, this.tag) === dead
+    if (taken) this.#held = true
+    return taken
+  }
+
+  /** Does this thread hold it? Between two calls it does only if an error unwound past `give`. */
+  get isHeld(): boolean {
+    return this.#held
   }
 
   /** The owner's tag, or 0. */

@@ -74,7 +74,7 @@ export class Reclaimer implements Supply {
     for (let left = slices; ; left--) {
       if (!this.lock.tryTake()) {
         words.store(REQUEST_AT, 1) // [request-set] Pairs with [request-check].
-        if (!this.lock.tryTake()) return 'busy'
+        if (!this.lock.tryTake() && !this.#retake()) return 'busy'
       }
       if (words.load(REQUEST_AT) !== 0) words.store(REQUEST_AT, 0)
       const end = this.round.slice()
@@ -89,20 +89,25 @@ export class Reclaimer implements Supply {
   /** After an error: finishes the armed transaction, forgets an open one, gives the lock back. */
   settle(): void {
     const { lock, memory } = this
-    if (lock.owner() === lock.tag) {
-      this.journal.discard()
-      this.journal.repair()
-      this.round.restart()
-      lock.give()
-    }
+    if (this.#retake()) lock.give()
     memory.words.compareExchange(FREEZE_AT, lock.tag, 0)
+  }
+
+  /** The lock may be this thread's already: an error unwound past its end, and left no room on the
+   *  stack for `settle` either. What was armed is finished, what was open is forgotten. */
+  #retake(): boolean {
+    if (!this.lock.isHeld) return false
+    this.journal.discard()
+    this.journal.repair()
+    this.round.restart()
+    return true
   }
 
   /** Takes the lock, waiting a millisecond at a time for at most `waitMs`; false if not got. */
   takeLock(waitMs: number): boolean {
     const { words } = this.memory
     for (let waited = 0; ; waited++) {
-      if (this.lock.tryTake()) return true
+      if (this.lock.tryTake() || this.#retake()) return true
       if (waited >= waitMs) return false
       words.wait(ROUND_AT, words.load(ROUND_AT), 1)
     }

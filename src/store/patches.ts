@@ -122,16 +122,20 @@ export class Tracks {
       },
       step: (wanted) => {
         const next = this.#newest()
-        const record = next.basis.record
-        if (!wanted(next.value, next.version)) {
-          this.#release(next.basis)
-          return undefined
+        let taken = false
+        try {
+          // The user's callback may throw, and it may end this track, which lets `basis` go.
+          if (!wanted(next.value, next.version) || !this.#open.has(track)) return undefined
+          const newer = cell.rootOf(next.basis.record)
+          const patches = patchesBetween(attachment, cell.rootOf(basis.record), newer)
+          this.#release(basis)
+          basis = next.basis
+          version = next.version
+          taken = true
+          return { version, value: next.value, patches }
+        } finally {
+          if (!taken) this.#release(next.basis)
         }
-        const patches = patchesBetween(attachment, cell.rootOf(basis.record), cell.rootOf(record))
-        this.#release(basis)
-        basis = next.basis
-        version = next.version
-        return { version, value: next.value, patches }
       },
       fork: () => {
         basis.uses++
@@ -150,10 +154,15 @@ export class Tracks {
     const { attachment, cell } = this.#store
     const { leases } = attachment.thread
     for (;;) {
-      const record = leases.take(cell.rootAt, LEASE_SOFT)
-      const { version, value } = this.#store.observe()
-      if (version === cell.numberOf(record)) return { basis: { record, uses: 1 }, version, value }
-      leases.release(record, LEASE_SOFT) // another thread published
+      const basis = { record: leases.take(cell.rootAt, LEASE_SOFT), uses: 1 }
+      let isSame = false
+      try {
+        const { version, value } = this.#store.observe()
+        isSame = version === cell.numberOf(basis.record)
+        if (isSame) return { basis, version, value }
+      } finally {
+        if (!isSame) this.#release(basis) // another thread published, or an error unwinds
+      }
     }
   }
 

@@ -95,12 +95,15 @@ export class OpenStore implements Watched<unknown>, Trackable {
     refuseAsync('read', fn)
     const attachment = this.#attachment.use() // the function may close the store
     const { reading } = attachment.thread
-    if (attachment.readDepth++ === 0) reading.enter()
+    const depth = attachment.readDepth
     try {
+      attachment.readDepth = depth + 1
+      if (depth === 0) reading.enter()
       const value = this.#reader.currentInRead
       return refusePromise('read', fn(value, this.#reader.cachedVersion))
     } finally {
-      if (--attachment.readDepth === 0) reading.leave()
+      attachment.readDepth = depth
+      if (depth === 0) reading.leave()
       attachment.release()
     }
   }

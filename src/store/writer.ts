@@ -66,10 +66,12 @@ export class Writer {
   commit(prepare: (root: number) => Build, options: WriteOptions = {}): Commit {
     this.#guard()
     const attachment = this.#attachment.use() // user code may close the store
+    const { thread } = attachment
     try {
+      if (thread.reclaimer.lock.isHeld) thread.settle() // an error left no room for it before
       return this.#commit(prepare, options)
     } catch (error) {
-      attachment.thread.settle()
+      thread.settle()
       // What only this thread's own cached values kept may be what is missing.
       if (!isShortage(error) || !attachment.catchUp()) throw error
       return this.#commit(prepare, options)
