@@ -117,13 +117,17 @@ class Worker {
   }
 }
 
-/** Hooks that kill after so many stores, once `armed`. */
-function deathAfter(stores: number) {
+const everyStore: readonly Access[] = ['write', 'store', 'add', 'swap']
+/** Between them lies all that a thread does in one go: few, and most of the protocol. */
+const atomics: readonly Access[] = ['store', 'add', 'swap']
+
+/** Hooks that kill before a store, after so many of the kind, once `armed`. */
+function deathAfter(stores: number, kind = everyStore) {
   let left = stores
   const hooks = {
     armed: false,
     before: (access: Access): void => {
-      if (hooks.armed && access !== 'load' && access !== 'wait' && left-- <= 0) kill()
+      if (hooks.armed && kind.includes(access) && left-- <= 0) kill()
     },
   }
   return hooks
@@ -164,7 +168,7 @@ function newWorld(draw: Draw): { world: World; main: Worker } {
 }
 
 function reapTwice(main: HeapThread, memory: Memory, draw: Draw, slot: number): void {
-  const hooks = deathAfter(draw(draw(2) === 0 ? 300 : 3000))
+  const hooks = draw(2) === 0 ? deathAfter(draw(3000)) : deathAfter(draw(60), atomics)
   const reaper = testThread(hooked(memory, hooks), reaperId)
   hooks.armed = true
   const victim = { slot, threadId: victimId }
@@ -178,11 +182,18 @@ function run(seed: number): void {
   const { world, main } = newWorld(draw)
   const { memory } = world
   const { thread } = main
-  const hooks = deathAfter(draw(draw(2) === 0 ? 3000 : 60_000))
+  const hooks = [deathAfter(draw(3000)), deathAfter(draw(60_000)), deathAfter(draw(60), atomics)][
+    draw(3)
+  ] as ReturnType<typeof deathAfter>
   const dying = testThread(hooked(memory, hooks), victimId)
   const victim = new Worker(world, dying)
   hooks.armed = true
-  const killed = dies(() => untilFull(dying, () => victim.work(3 + draw(12))))
+  const killed = dies(() => {
+    untilFull(dying, () => {
+      if (draw(4) === 0) world.create(dying, [0])
+      victim.work(3 + draw(12))
+    })
+  })
   if (killed) counts.victims++
   if (draw(2) === 0) reapTwice(thread, memory, draw, dying.slot.index)
   expect(reap(thread, { slot: dying.slot.index, threadId: victimId })).toBe(true)
