@@ -219,7 +219,7 @@ const journal: ModelScenario = {
   name: 'crash-journal',
   claim: 'a round dies between any two stores to its journal or to the words that it guards',
   meets: ['repaired', 'not crashed'],
-  make: (seen) => ({ ...journalScenario(seen), crashes: 1, seconds: 20 }),
+  make: (seen) => ({ ...journalScenario(seen), crashes: 1, seconds: 60 }),
 }
 
 const repairs: ModelScenario = {
@@ -231,7 +231,7 @@ const repairs: ModelScenario = {
     crashes: 2,
     preemptions: -1,
     random: 4_000,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
@@ -339,7 +339,7 @@ const refillDies: ModelScenario = {
       },
       crashes: 1,
       preemptions: 0,
-      seconds: 15,
+      seconds: 45,
     }),
 }
 

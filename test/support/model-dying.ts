@@ -58,7 +58,7 @@ function dies({ scenario, victim, id, preemptions = 1 }: Death): ModelScenario {
         preemptions,
         // Deeper than what is exhausted, but not everywhere.
         random: preemptions === 0 ? 300 : 0,
-        seconds: 15,
+        seconds: 45,
       }
     },
   }

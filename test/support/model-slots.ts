@@ -129,7 +129,7 @@ const leaving: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 15,
+    seconds: 45,
   }),
 }
 

@@ -132,7 +132,7 @@ const get: ModelScenario = {
       },
     },
     preemptions: 3,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
@@ -167,7 +167,7 @@ const current: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
@@ -210,7 +210,7 @@ const snapshots: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
@@ -236,7 +236,7 @@ const twoWriters: ModelScenario = {
     },
     preemptions: 2,
     random: 300,
-    seconds: 20,
+    seconds: 60,
   }),
 }
 
@@ -298,7 +298,7 @@ const sharedParts: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 

@@ -14,7 +14,7 @@ export function testScenarios(
   { bounded = [] }: Expectations = {},
 ): void {
   for (const scenario of scenarios) {
-    test(`${scenario.claim} (${scenario.name})`, { timeout: 60_000 }, () => {
+    test(`${scenario.claim} (${scenario.name})`, { timeout: 150_000 }, () => {
       const outcome = runModel(scenario)
       console.log(reportOf(outcome))
       if (!bounded.includes(scenario.name)) expect(outcome.result.exhausted).toBe(true)

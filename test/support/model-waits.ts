@@ -91,7 +91,7 @@ const bell: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
@@ -130,7 +130,7 @@ const bellAfterDeath: ModelScenario = {
     },
     crashes: 1,
     preemptions: 1,
-    seconds: 10,
+    seconds: 30,
   }),
 }
 
