@@ -3,16 +3,8 @@
 export { expectExhausted, explore } from './explore/explore.ts'
 export { ExplorationFailed, NotExhausted } from './explore/failure.ts'
 export type { FailureKind } from './explore/failure.ts'
-export {
-  NotLinearizable,
-  checkLinearizable,
-  expectLinearizable,
-} from './explore/linearizable.ts'
-export type {
-  LinearizabilityResult,
-  Operation,
-  Specification,
-} from './explore/linearizable.ts'
+export { NotLinearizable, checkLinearizable, expectLinearizable } from './explore/linearizable.ts'
+export type { LinearizabilityResult, Operation, Specification } from './explore/linearizable.ts'
 export type {
   Control,
   Ending,
