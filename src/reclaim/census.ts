@@ -50,6 +50,8 @@ export class Census {
   readonly damages: string[] = []
   readonly #memory: Memory
   readonly #spans = new Map<number, SpanUse>()
+  /** Spans that a thread has claimed and not yet made blocks of. */
+  readonly #carving = new Set<number>()
   freeSpans = 0
   carvingSpans = 0
 
@@ -84,6 +86,11 @@ export class Census {
     return use && (SETS[use.marks[this.#indexOf(block, use)] as number] as SetName)
   }
 
+  /** Is it in a span that is still being cut? Then it belongs to that span, whoever names it. */
+  isCarving(block: Offset): boolean {
+    return this.#carving.has(spanOf(this.#memory.layout, block))
+  }
+
   isBlock(block: Offset): boolean {
     return this.#use(block) !== undefined
   }
@@ -114,7 +121,10 @@ export class Census {
     const at = spanAt(layout, span)
     const state = words.load(at + SPAN_STATE)
     if (state === SPAN_FRESH) this.freeSpans++
-    else if (state !== SPAN_OWNED) this.carvingSpans++
+    else if (state !== SPAN_OWNED) {
+      this.carvingSpans++
+      this.#carving.add(span)
+    }
     if (state !== SPAN_OWNED) return 1
     const use = words.load(at + SPAN_USE)
     const kind = use & 0xff

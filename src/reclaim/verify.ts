@@ -14,7 +14,6 @@
  * **Crash.** FREEZE and the lock name their owner; the reaper clears both.
  */
 
-import { CHUNK_HEAD, chunkEntries } from '../memory/allocator.ts'
 import { spanAt, spanOf } from '../memory/span-table.ts'
 import { RootswapError } from '../errors.ts'
 import {
@@ -41,7 +40,6 @@ import {
   SLOT_CACHES,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
-  SLOT_LOG_COUNT,
   SLOT_PUBLISHED,
   SLOT_STATE,
   SLOT_TICKET,
@@ -68,6 +66,7 @@ import { Census } from './census.ts'
 import { freeze, goToBoundary, unfreeze } from './freeze.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { COUNT_MAX } from './counts.ts'
+import { eachLogged } from './log.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 
 export interface VerifyReport {
@@ -205,12 +204,15 @@ class Verification {
       const at = slotAt(layout, slot)
       if (words.load(at + SLOT_STATE) === 0) continue
       for (let sizeClass = 0; sizeClass < CLASSES_MAX; sizeClass++) {
-        this.#chain(this.#m[at + SLOT_CACHES + sizeClass] as number, 'cached', (block) => {
-          return sizeClassOf(this.#m, block) === sizeClass
-        })
+        const head = this.#m[at + SLOT_CACHES + sizeClass] as number
+        if (this.census.isCarving(head)) continue
+        this.#chain(head, 'cached', (block) => sizeClassOf(this.#m, block) === sizeClass)
       }
       for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
-        for (let chunk = this.#m[at + link] as number; chunk !== 0;) {
+        let chunk = this.#m[at + link] as number
+        // The newest one of a thread that died may be in flight: it is in the cache, too.
+        if (this.census.setOf(chunk) === 'cached') chunk = this.#m[chunk + 2] as number
+        while (chunk !== 0) {
           // bound: a chunk is marked once
           if (!this.census.mark(chunk, 'chunk', `slot ${slot}`)) break
           chunk = this.#m[chunk + 2] as number
@@ -223,13 +225,11 @@ class Verification {
   #draft(slot: number, at: Offset): void {
     const ticket = this.#memory.words.load(at + SLOT_TICKET)
     if (ticket === 0 || ticket === this.#m[at + SLOT_PUBLISHED]) return
-    const entries = chunkEntries(this.#memory.classes)
-    let chunk = this.#m[at + SLOT_LOG] as number
-    for (let index = (this.#m[at + SLOT_LOG_COUNT] as number) - 1; index >= 0; index--) {
-      const block = this.#m[chunk + CHUNK_HEAD + (index % entries)] as number
-      if (this.census.setOf(block) !== 'cached') this.census.mark(block, 'draft', `slot ${slot}`)
-      if (index % entries === 0) chunk = this.#m[chunk + 2] as number
-    }
+    eachLogged(this.#memory, at, (block) => {
+      // One that is in flight is still in the cache, or its span is still being claimed.
+      if (this.census.setOf(block) === 'cached' || !this.census.isBlock(block)) return
+      this.census.mark(block, 'draft', `slot ${slot}`)
+    })
   }
 
   #shapes(): void {

@@ -209,7 +209,9 @@ class Subscription<T> implements Delivery {
 
   #next(): Omit<Change<T>, 'previousVersion'> | undefined {
     const change = observe(this.#watched)
-    return this.#wants(change.value, change.version) ? change : undefined
+    const wanted = this.#wants(change.value, change.version)
+    // The selector is user code: it may have ended this, or closed the store.
+    return wanted && !this.#ended && !this.#watched.isClosed() ? change : undefined
   }
 
   #nextWithPatches(track: Track): Omit<Change<T>, 'previousVersion'> | undefined {
