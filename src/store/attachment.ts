@@ -40,8 +40,9 @@ export class Attachment {
   readonly key: string
   /** How deep this thread is in `read(fn)`. */
   readDepth = 0
-  /** Stores whose recipe is running in this thread. */
-  readonly recipes = new Set<number>()
+  /** 1 for each cell whose recipe is running in this thread. Set and cleared without a call: a
+   *  stack that overflowed must not keep it set. */
+  readonly recipes: Uint8Array
   /** A value is being copied in: an accessor of it that writes would end this draft. */
   building = false
   /** Of the open stores: each moves its cached value to the newest version; false if it is. */
@@ -52,6 +53,7 @@ export class Attachment {
 
   constructor(memory: Memory, label: string) {
     this.memory = memory
+    this.recipes = new Uint8Array(memory.layout.cells)
     this.key = identityKey(identityOf(memory))
     const identity = {
       threadId,

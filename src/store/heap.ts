@@ -61,7 +61,7 @@ export class OpenHeap implements HeapContract {
     const name = options.name === undefined ? '' : text('name', options.name)
     const attachment = this.#attachment
     const { codec, thread, recipes, readDepth, building } = attachment
-    if (readDepth > 0 || recipes.size > 0 || building) {
+    if (readDepth > 0 || recipes.includes(1) || building) {
       throw new RootswapError('ERR_IN_UPDATE', 'a store is created inside a recipe or read(fn)')
     }
     let cell: RootCell | undefined

@@ -144,11 +144,12 @@ export class Writer {
 
   #inRecipe(prepare: (root: number) => Build, root: number): Build {
     const { recipes } = this.#attachment
-    recipes.add(this.#cell.index)
+    const { index } = this.#cell
+    recipes[index] = 1
     try {
       return prepare(root)
     } finally {
-      recipes.delete(this.#cell.index)
+      recipes[index] = 0
     }
   }
 
@@ -163,7 +164,7 @@ export class Writer {
     if (readDepth > 0) {
       throw new RootswapError('ERR_IN_READ_SECTION', 'a write inside read(fn): return first')
     }
-    if (recipes.has(this.#cell.index) || building) {
+    if (recipes[this.#cell.index] === 1 || building) {
       throw new RootswapError('ERR_IN_UPDATE', 'a write to the store inside its own recipe')
     }
   }
