@@ -17,6 +17,7 @@ import {
   CAPACITY_AT,
   CELLS_AT,
   CHECKSUM_AT,
+  DEBUG_AT,
   FORMAT,
   FORMAT_AT,
   IDENTITY_AT,
@@ -46,6 +47,8 @@ export interface HeaderOptions {
   readonly maxWaitMs: number
   /** Versions that may wait before a publisher starts a round. */
   readonly reclaimEvery: number
+  /** Poison freed blocks; slow. */
+  readonly debug?: boolean
   /** Two random words that tell heaps apart. */
   readonly identity: readonly [number, number]
 }
@@ -65,6 +68,7 @@ export function writeHeader(words: Words, options: HeaderOptions): Layout {
   m[LIMBO_MAX_AT] = options.limboWordsMax
   m[STALL_MS_AT] = options.stallMs
   m[MAX_WAIT_MS_AT] = options.maxWaitMs
+  m[DEBUG_AT] = options.debug === true ? 1 : 0
   m[CHECKSUM_AT] = checksum(m)
   words.store(READY_AT, 1) // [heap-ready] Pairs with [heap-open].
   return layoutOf(options.capacity, options.threads, options.cells, shift)
@@ -90,9 +94,10 @@ export function readHeader(words: Words): Layout {
   return layout
 }
 
-/** Of the words before READY: FNV-1a, a word at a time, so that each flipped bit changes it. */
+/** Of DEBUG and the words before READY: FNV-1a, a word at a time, so that each flipped bit changes
+ *  it. */
 function checksum(m: Int32Array): number {
-  let sum = 0x811c9dc5 | 0
+  let sum = Math.imul(0x811c9dc5 ^ (m[DEBUG_AT] as number), 0x01000193)
   for (let at = 0; at < READY_AT; at++) sum = Math.imul(sum ^ (m[at] as number), 0x01000193)
   return sum
 }

@@ -49,8 +49,10 @@ export const STALL_MS_AT = 10
 export const MAX_WAIT_MS_AT = 11
 /** once: set to 1 when the header is complete; atomic. */
 export const READY_AT = 12
-/** once: over the words before READY, so that a damaged one is found at opening. */
+/** once: over the words that never change, so that a damaged one is found at opening. */
 export const CHECKSUM_AT = 13
+/** once: 1 where freed blocks are poisoned. */
+export const DEBUG_AT = 14
 
 /** CAS by any thread: 0 or the owner's tag; atomic. A cache line of its own. */
 export const LOCK_AT = 32

@@ -33,6 +33,8 @@ export class Journal {
   #table: Int32Array | undefined
   #stamp = 1
   #count = 0
+  /** Told how the open transaction ended; for poison. */
+  ended: ((committed: boolean) => void) | undefined = undefined
 
   constructor(words: Words, layout: Layout) {
     this.#words = words
@@ -80,12 +82,14 @@ export class Journal {
     this.#count = 0
     this.#stamp++
     if (this.#stamp === 0x3ffff) this.#forget()
+    this.ended?.(true)
   }
 
   /** Forgets what the open transaction wrote; used where an error unwinds out of a round. */
   discard(): void {
     this.#count = 0
     this.#forget()
+    this.ended?.(false)
   }
 
   /** After taking the lock over from a dead thread: finishes its transaction, if it was armed. */

@@ -19,6 +19,7 @@ import { blockWords, spanAt, spanOf, spanStart } from '../memory/span-table.ts'
 import { FREE, sizeClassOf } from '../memory/kinds.ts'
 import {
   CLASS_HEADS_AT,
+  DEBUG_AT,
   FREE_SPANS_AT,
   FREED_AT,
   type Layout,
@@ -39,6 +40,7 @@ import {
   USE_NONE,
 } from '../memory/layout.ts'
 import { LARGE, type SizeClasses } from '../memory/size-classes.ts'
+import { poison } from '../memory/poison.ts'
 import type { Offset, Words } from '../memory/words.ts'
 import type { Journal } from './journal.ts'
 
@@ -51,6 +53,9 @@ export class Spans {
   readonly #layout: Layout
   readonly #classes: SizeClasses
   readonly #journal: Journal
+  readonly #debug: boolean
+  /** In a debug heap: block and words that the open transaction frees. */
+  readonly #freed: [block: Offset, words: number][] = []
 
   constructor(words: Words, layout: Layout, classes: SizeClasses, journal: Journal) {
     this.#words = words
@@ -58,6 +63,13 @@ export class Spans {
     this.#layout = layout
     this.#classes = classes
     this.#journal = journal
+    this.#debug = words.m[DEBUG_AT] === 1
+    if (this.#debug) journal.ended = (committed) => this.#poisonFreed(committed)
+  }
+
+  #poisonFreed(committed: boolean): void {
+    for (const [block, words] of committed ? this.#freed : []) poison(this.#m, block, words)
+    this.#freed.length = 0
   }
 
   /** Frees a block within the open transaction. False: a long run, of which only the tail was
@@ -147,6 +159,7 @@ export class Spans {
 
   #freeSmall(block: Offset, sizeClass: number): void {
     const journal = this.#journal
+    if (this.#debug) this.#freed.push([block, this.#classes.sizes[sizeClass] as number])
     const span = spanOf(this.#layout, block)
     const at = spanAt(this.#layout, span)
     const count = journal.get(at + SPAN_FREE_COUNT) + 1
@@ -182,6 +195,8 @@ export class Spans {
     const runAt = spanAt(this.#layout, first) + SPAN_RUN
     const run = journal.get(runAt)
     const keep = run > RUN_SLICE ? run - RUN_SLICE : 0
+    const tail = spanStart(this.#layout, first + keep)
+    if (this.#debug) this.#freed.push([tail, (run - keep) << this.#layout.spanShift])
     for (let index = first + run - 1; index >= first + keep; index--) this.giveBack(index)
     journal.set(runAt, keep)
     if (keep === 0) journal.set(FREED_AT, (journal.get(FREED_AT) + 1) | 0)

@@ -143,6 +143,7 @@ export function createAttachment(options: ResolvedHeapOptions, label: string): A
     stallMs: options.stallMs,
     maxWaitMs: options.maxWaitMs,
     reclaimEvery: RECLAIM_EVERY,
+    debug: options.debug,
     identity: [identity[0] as number, identity[1] as number],
   })
   if (layout.spanCount < 8) {

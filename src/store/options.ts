@@ -16,6 +16,8 @@ export interface HeapOptions {
   readonly stallMs?: number
   /** The longest that a write waits for memory or for its turn, in milliseconds. Default 50. */
   readonly maxWaitMs?: number
+  /** Overwrites freed memory, so that a read of it is `ERR_CORRUPT_HEAP`. Slow; default false. */
+  readonly debug?: boolean
 }
 
 export interface ThreadOptions {
@@ -38,6 +40,7 @@ export interface ResolvedHeapOptions {
   readonly limboWords: number
   readonly stallMs: number
   readonly maxWaitMs: number
+  readonly debug: boolean
 }
 
 const GIB = 2 ** 30
@@ -58,6 +61,7 @@ export function resolveHeapOptions(options: HeapOptions): ResolvedHeapOptions {
     limboWords: Math.floor(limbo / 4),
     stallMs: whole('stallMs', options.stallMs ?? 1000, [1, 2 ** 30]),
     maxWaitMs: whole('maxWaitMs', options.maxWaitMs ?? 50, [0, 2 ** 30]),
+    debug: options.debug === true,
   }
 }
 

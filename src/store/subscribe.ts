@@ -1,6 +1,5 @@
 /**
  * Hearing of new versions: subscriptions, change iterators and waits over one store.
- *
  * All of them compare version numbers, never the root's offset: a record's memory may come back
  * for a later version, so an equal offset does not mean that nothing was published.
  */
@@ -209,9 +208,9 @@ class Subscription<T> implements Delivery {
 
   #next(): Omit<Change<T>, 'previousVersion'> | undefined {
     const change = observe(this.#watched)
-    const wanted = this.#wants(change.value, change.version)
-    // The selector is user code: it may have ended this, or closed the store.
-    return wanted && !this.#ended && !this.#watched.isClosed() ? change : undefined
+    if (!this.#wants(change.value, change.version)) return undefined
+    // The selector may have ended this, or closed the store.
+    return this.#ended || this.#watched.isClosed() ? undefined : change
   }
 
   #nextWithPatches(track: Track): Omit<Change<T>, 'previousVersion'> | undefined {
