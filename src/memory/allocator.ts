@@ -44,6 +44,7 @@ import {
 } from './layout.ts'
 import { LARGE, type SizeClasses } from './size-classes.ts'
 import { claimFresh, spanAt, spanOf, spanStart, unclaimSpans } from './span-table.ts'
+import { slotOfTag } from './tag.ts'
 import type { Offset, Words } from './words.ts'
 
 /** Where blocks come from when a cache is empty and no fresh span is left. */
@@ -362,11 +363,6 @@ export class Allocator {
     const spans = this.m[spanAt(this.layout, first) + SPAN_RUN] as number
     unclaimSpans(this.words, this.layout, first, spans)
   }
-}
-
-/** The slot of a thread's tag: see reclaim/lock.ts. */
-function slotOfTag(tag: number): number {
-  return (tag & 0x1ffff) - 1
 }
 
 export interface SlotAndSupply {

@@ -156,8 +156,6 @@ export const SLOT_WATCHED = 12
 export const SLOT_SNAPSHOT = 13
 /** t: the last ticket given; never reset within a generation of the slot. */
 export const SLOT_LAST_TICKET = 14
-/** t: milliseconds (wall clock, low 31 bits) when the section or read was last seen begun. */
-export const SLOT_SINCE = 15
 /** t: the first lease words; atomic. */
 export const SLOT_LEASES = 16
 export const SLOT_LEASE_COUNT = 16

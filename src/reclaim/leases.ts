@@ -20,7 +20,7 @@
  */
 
 import type { Allocator } from '../memory/allocator.ts'
-import { LEASE_SOFT, SLOT_LEASE_CHAIN, SLOT_LEASE_COUNT, SLOT_LEASES } from '../memory/layout.ts'
+import { SLOT_LEASE_CHAIN, SLOT_LEASE_COUNT, SLOT_LEASES } from '../memory/layout.ts'
 import type { Offset, Words } from '../memory/words.ts'
 import type { Section } from './section.ts'
 
@@ -86,13 +86,6 @@ export class Leases {
   close(): void {
     this.#held.length = 0
     this.#free.length = 0
-  }
-
-  /** Versions that user code holds: snapshots and reads, not caches. */
-  count(): number {
-    let count = 0
-    for (const { lease } of this.#held) if ((lease & LEASE_SOFT) === 0) count++
-    return count
   }
 
   #find(lease: number): Held | undefined {

@@ -58,12 +58,3 @@ export class ReclaimLock {
     return this.#words.load(LOCK_AT)
   }
 }
-
-/** A thread's identity in one word: slot and as much of its generation as fits, never 0. */
-export function tagOf(slot: number, generation: number): number {
-  return ((generation & 0x3fff) << 17) | (slot + 1)
-}
-
-export function slotOfTag(tag: number): number {
-  return (tag & 0x1ffff) - 1
-}

@@ -55,7 +55,7 @@ import {
 import type { Memory } from '../memory/memory.ts'
 import { LARGE } from '../memory/size-classes.ts'
 import type { Offset } from '../memory/words.ts'
-import { slotOfTag, tagOf } from './lock.ts'
+import { slotOfTag, tagOf } from '../memory/tag.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 

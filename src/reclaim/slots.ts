@@ -29,7 +29,7 @@ import {
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Offset, Words } from '../memory/words.ts'
-import { tagOf } from './lock.ts'
+import { tagOf } from '../memory/tag.ts'
 
 export interface ThreadIdentity {
   /** `worker_threads.threadId`, unique in the process. */

@@ -175,11 +175,6 @@ export class StoreReader {
     for (const end of this.#snapshots) end()
   }
 
-  /** How many older versions handed-out values still need. */
-  get pendingLeases(): number {
-    return this.#pending.size
-  }
-
   #snapshotOf(record: Offset, value: () => unknown, own?: LeaseSource): SnapshotSource {
     const { codec, decoder, thread } = this.#attachment
     const root = this.#cell.rootOf(record)

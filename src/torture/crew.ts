@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads'
 import { LOCK_AT, SLOT_READING, SLOT_SECTION, SLOT_TICKET } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { slotOfTag } from '../reclaim/lock.ts'
+import { slotOfTag } from '../memory/tag.ts'
 import { slotsOfThread } from '../reclaim/reaper.ts'
 import { slotAt } from '../reclaim/slots.ts'
 import { ABSENT, type Control, Member, MEMBERS_MAX, PARKED } from './control.ts'

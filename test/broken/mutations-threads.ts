@@ -94,7 +94,7 @@ export const threads: readonly Mutation[] = [
     rule: 'the tag of a slot is the same for all its owners',
     edits: [
       {
-        file: 'reclaim/lock.ts',
+        file: 'memory/tag.ts',
         find: 'return ((generation & 0x3fff) << 17) | (slot + 1)',
         replace: 'return generation < 0 ? 0 : slot + 1',
       },

@@ -8,7 +8,7 @@ import {
   CELL_TURN,
 } from '../../src/memory/layout.ts'
 import { type Memory, memoryOf } from '../../src/memory/memory.ts'
-import { tagOf } from '../../src/reclaim/lock.ts'
+import { tagOf } from '../../src/memory/tag.ts'
 import { slotAt } from '../../src/reclaim/slots.ts'
 import { Attachment } from '../../src/store/attachment.ts'
 import { StoreReader } from '../../src/store/reader.ts'
