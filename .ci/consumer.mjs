@@ -2,7 +2,7 @@
  * Uses the packed package as a stranger would: each subpath through `import` and `require`, its
  * types under a strict compiler that looks into declaration files, and its command.
  *
- *   consumer.mjs FOLDER    where the tarball is installed
+ *   consumer.mjs FOLDER [TSC...]   where the tarball is installed; compilers besides the own one
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -44,21 +44,39 @@ for (const [name, target] of Object.entries(exports)) {
   })
 }
 
-attempt('types', () => {
+/** A program of its own: what it declares is true of all its files. */
+const register = `
+import { openStore } from 'rootswap'
+declare module 'rootswap' {
+  interface Register { config: { port: number; paths: string[] } }
+}
+const store = openStore('config')
+export const port: number = store.current.port
+export const path: string | undefined = store.get('paths', 0)
+// @ts-expect-error a typo in the value
+store.get('prot')
+// @ts-expect-error a typo in the name
+openStore('confg')
+`
+const compilers = ['node_modules/typescript/bin/tsc', ...process.argv.slice(3)]
+for (const tsc of compilers) attempt(`types with ${tsc}`, () => types(resolve(tsc)))
+
+function types(tsc) {
   const lines = names.map((name, index) => `import * as m${index} from '${name}'`)
   const uses = names.map((_, index) => `m${index}`).join(', ')
   const source = `${lines.join('\n')}\nconsole.log(${uses})\n`
   writeFileSync(join(folder, 'uses.mts'), source)
   writeFileSync(join(folder, 'uses.cts'), source)
-  const tsc = resolve('node_modules/typescript/bin/tsc')
   const lib = ['--lib', 'ES2023,ESNext.Disposable,ES2024.SharedMemory']
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', ...lib]
-  execFileSync(process.execPath, [tsc, ...options, 'uses.mts', 'uses.cts'], {
-    cwd: folder,
-    stdio: 'pipe',
-    encoding: 'utf8',
-  })
-})
+  const run = (...files) => {
+    const how = { cwd: folder, stdio: 'pipe', encoding: 'utf8' }
+    execFileSync(process.execPath, [tsc, ...options, ...files], how)
+  }
+  run('uses.mts', 'uses.cts')
+  writeFileSync(join(folder, 'register.mts'), register)
+  run('register.mts')
+}
 
 attempt('rootswap --help', () => {
   const command = join(installed, bin.rootswap)

@@ -20,9 +20,13 @@ export type ErrorCode =
   | 'ERR_BAD_HANDLE'
   | 'ERR_CORRUPT_HEAP'
   | 'ERR_CORRUPT_FILE'
+  | 'ERR_SAVE_FAILED'
+  | 'ERR_INVALID_VALUE'
   | 'ERR_TIMEOUT'
   | 'ERR_CLOSED'
+  | 'ERR_RCU_MISUSE'
   | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_INVALID_CONFIG'
 
 /** What an error carries besides its message: numbers, paths, holders. */
 export type ErrorFields = Readonly<Record<string, unknown>>
@@ -44,6 +48,10 @@ export class RootswapError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
+    // A class that a program derives has instances of its own, not every error of ours.
+    if (!Object.hasOwn(this, Symbol.hasInstance)) {
+      return Function.prototype[Symbol.hasInstance].call(this, value)
+    }
     return typeof value === 'object' && value !== null && brand in value
   }
 }

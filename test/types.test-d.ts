@@ -4,12 +4,15 @@
  */
 
 import {
+  type Change,
   createStore,
   type Immutable,
   type JsonPatch,
   openStore,
   type Patch,
+  type Store,
   type StoreHandle,
+  type StoreOptions,
   toJsonPatch,
 } from '../src/index.ts'
 
@@ -56,6 +59,88 @@ store.current.server.http.port = 1
 store.current.list.push({ id: 1 })
 store.read((value, version) => expectType<number>()(value.pair[0] + version, true))
 
+// dates and binary data: private copies, whose types hide the mutators; a slice may be changed
+interface Opaque {
+  when: Date
+  bytes: Uint8Array
+  big: BigInt64Array
+  buffer: ArrayBuffer
+  list: { at: Date }[]
+  keyed: Map<number, Float64Array>
+}
+declare const opaque: Store<Opaque>
+const { when, bytes, big, buffer, list, keyed } = opaque.current
+expectType<number>()(when.getTime() + bytes[0]! + bytes.length + buffer.byteLength, true)
+expectType<bigint | undefined>()(big[0], true)
+bytes.slice()[0] = 1
+for (const byte of bytes) print(byte + bytes.reduce((sum, each) => sum + each, 0))
+new TextDecoder().decode(bytes.slice())
+// @ts-expect-error
+when.setTime(5)
+// @ts-expect-error
+list[0]?.at.setUTCHours(1)
+// @ts-expect-error
+bytes[0] = 1
+// @ts-expect-error
+big[0] = 1n
+// @ts-expect-error
+bytes.set([1])
+// @ts-expect-error
+bytes.fill(0)
+// @ts-expect-error
+bytes.sort()
+// @ts-expect-error
+bytes.reverse()
+// @ts-expect-error
+bytes.copyWithin(0, 1)
+// @ts-expect-error
+bytes.subarray(1)[0] = 1
+// @ts-expect-error
+keyed.get(1)?.fill(0)
+// @ts-expect-error
+buffer.resize(5)
+// @ts-expect-error
+buffer.transfer()
+// @ts-expect-error
+bytes.buffer.transfer()
+// @ts-expect-error
+opaque.get('keyed', 1)?.set([1])
+// @ts-expect-error
+opaque.get('when').setTime(1)
+opaque.update((draft) => {
+  draft.when.setTime(5)
+  draft.bytes = new Uint8Array(3)
+  draft.keyed.get(1)?.fill(0)
+})
+
+// Maps and Sets: read-only views
+interface Dictionaries {
+  users: Map<string, { name: string; tags: Set<string> }>
+  odd: Map<number | bigint | null, boolean>
+}
+declare const dictionaries: Store<Dictionaries>
+const { users, odd } = dictionaries.current
+expectType<ReadonlySet<string> | undefined>()(users.get('a')?.tags, true)
+expectType<string | undefined>()(dictionaries.get('users', 'a', 'name'), true)
+expectType<boolean | undefined>()(dictionaries.get('odd', 5n), true)
+for (const [key, value] of odd) expectType<boolean>()(value && key !== null, true)
+// @ts-expect-error
+users.set('a', { name: 'x', tags: new Set() })
+// @ts-expect-error
+users.get('a')?.tags.add('x')
+// @ts-expect-error
+users.get('a')!.name = 'x'
+// @ts-expect-error a key of the wrong type
+dictionaries.get('users', 7)
+// @ts-expect-error an entry may be missing
+const name: string = dictionaries.get('users', 'a', 'name')
+dictionaries.update(({ users }) => {
+  users.get('a')?.tags.add('x')
+  users.set('b', { name: 'b', tags: new Set() })
+  // @ts-expect-error a wrong type
+  users.set('c', { name: 1 })
+})
+
 // writes
 store.update((draft) => {
   draft.server.http.port = 1
@@ -80,7 +165,7 @@ store.set(['server', 'htp'], 1)
 // @ts-expect-error an index is not optional to give
 store.set(['features', 'x'], undefined)
 
-// handles carry the type; names do through declaration merging
+// handles carry the type; names do through declaration merging (.ci/consumer.mjs)
 const handle: StoreHandle<Config> = store.handle
 expectType<number>()(openStore(handle).current.server.http.port, true)
 // @ts-expect-error a handle of another value
@@ -92,6 +177,15 @@ store.subscribe(
   (value) => value.server.http.port,
   (port, before) => expectType<number>()(port + (before ?? 0), true),
 )
+
+const told = (change: Change<Config>): number => change.value.list.length
+store.subscribe(told)
+store.subscribe(
+  (value) => value.pair,
+  (_now, _before, change) => void told(change),
+)
+const created: StoreOptions = { name: 'x', share: true, maxBytes: 2 ** 20, history: 3, label: 'x' }
+createStore(initial, created)
 
 type Changed = ReturnType<typeof store.changes> extends AsyncIterable<infer C> ? C : never
 declare const changed: Changed
@@ -148,4 +242,17 @@ json.update((draft) => {
   draft.data = { a: [1, { b: null }] }
 })
 
-export { data, other, port, surely }
+export { data, name, other, port, surely }
+
+// branches: of the same type, and adopted by a store of that type alone
+expectType<Store<Config>>()(store.fork('next'), true)
+store.adopt(store.fork(), { force: true })
+// @ts-expect-error a branch of another type
+store.adopt(createStore({ other: 1 }).fork())
+// @ts-expect-error ifVersion is what adopt itself compares
+store.adopt(store.fork(), { ifVersion: 1 })
+expectType<number>()(store.rollback(1, { ifVersion: 2 }).version, true)
+expectType<number>()(store.snapshot(1).get('server', 'http', 'port'), true)
+createStore(initial, { history: 'while-memory-lasts' })
+// @ts-expect-error no other word
+createStore(initial, { history: 'forever' })

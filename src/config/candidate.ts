@@ -11,7 +11,7 @@ import type { Packed } from './history.ts'
 import type { Plan } from './options.ts'
 import { type Issue, reasonOf, rejection, rejectionOf, type Stage } from './rejection.ts'
 import { keysOf, within } from './schema.ts'
-import type { Reading } from './sources.ts'
+import type { Reading } from './source.ts'
 import { depthOf, mergeInto, type Path, type Tree } from './tree.ts'
 
 /** Issues that one rejection spells out. */
@@ -66,11 +66,12 @@ class Trial {
   interpolate(merged: Tree): void {
     const { env } = this.#plan
     if (env === false) return
-    const flaws = interpolate(merged, env)
+    // No more than are told: to find where in a file a path stands takes time with its length.
+    const flaws = interpolate(merged, env, ISSUES_MAX)
     if (flaws.length === 0) return
     // Names of variables are no secrets; these messages have nothing else.
     const issues = flaws.map(({ message, path }) => this.#issue(message, path))
-    throw rejection('interpolate', issues.slice(0, ISSUES_MAX))
+    throw rejection('interpolate', issues)
   }
 
   async validate(value: unknown): Promise<unknown> {

@@ -20,6 +20,8 @@ export interface Reloaded extends Looked {
   readonly previousVersion: number
   /** SHA-256 of the files' names and bytes. */
   readonly hash: string
+  /** By the name of the source, of those that have revisions. */
+  readonly revisions: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly time: number
   readonly files: readonly string[]
@@ -44,7 +46,7 @@ export interface Rejected extends Looked {
   readonly column: number | undefined
 }
 
-/** A file is not there, or does not answer; the published version stays. */
+/** A file is not there, or a source does not answer; the published version stays. */
 export interface Unavailable extends Looked {
   readonly type: 'unavailable'
   readonly message: string

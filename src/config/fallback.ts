@@ -5,17 +5,28 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { reasonOf, rejection } from './rejection.ts'
-import { hashOf, type Reading } from './sources.ts'
+import type { Reading } from './source.ts'
+import { hashOf, type Text } from './text.ts'
 
 const FORMAT = 'rootswap-config-1'
+
+/** What is that old was left by a process that was killed while it wrote; what is younger, another
+ *  process with the same fallback may be writing now. */
+const LEFT_MS = 60_000
+/** What `randomUUID` gives, and the end of the name of what is written beside. */
+const LEFT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 interface Saved {
   readonly format: typeof FORMAT
   readonly hash: string
-  readonly files: readonly { readonly file: string; readonly text: string }[]
+  readonly files: readonly SavedText[]
+}
+
+interface SavedText extends Pick<Text, 'file' | 'format'> {
+  readonly text: string
 }
 
 export class Fallback {
@@ -30,10 +41,10 @@ export class Fallback {
   /** Throws a rejection. */
   async load(): Promise<Reading> {
     const saved = await this.#read()
-    const texts = saved.files.map(({ file, text }) => ({ file, bytes: Buffer.from(text) }))
+    const texts = saved.files.map(({ text, ...named }) => ({ ...named, bytes: Buffer.from(text) }))
     if (hashOf(texts) !== saved.hash) throw this.#refuse('its checksum is wrong')
     this.#hash = saved.hash
-    return { texts, hash: saved.hash }
+    return { texts, hash: saved.hash, revisions: {} }
   }
 
   /** Resolves when it is on disk; a failure is a warning. One after the other. */
@@ -41,7 +52,7 @@ export class Fallback {
     const save = async (): Promise<void> => {
       if (hash === this.#hash) return
       try {
-        const files = texts.map(({ file, bytes }) => ({ file, text: decode(bytes) }))
+        const files = texts.map(({ bytes, ...named }) => ({ ...named, text: decode(bytes) }))
         await this.#write(JSON.stringify({ format: FORMAT, hash, files } satisfies Saved))
         this.#hash = hash
       } catch (error) {
@@ -64,12 +75,15 @@ export class Fallback {
       const isAbsent = !(error instanceof SyntaxError)
       throw this.#refuse(isAbsent ? reasonOf(error) : 'it is not JSON')
     }
-    const isOurs = saved?.format === FORMAT && Array.isArray(saved.files)
+    const isOurs =
+      saved?.format === FORMAT && Array.isArray(saved.files) && saved.files.every(isSavedText)
     if (!isOurs) throw this.#refuse(`it is not of the format ${FORMAT}`)
     return saved as Saved
   }
 
   async #write(text: string): Promise<void> {
+    // Before: the disk may be full of them.
+    await sweep(this.#path)
     const beside = `${this.#path}.${randomUUID()}.tmp`
     try {
       const handle = await open(beside, 'w', 0o600)
@@ -91,6 +105,27 @@ export class Fallback {
     return rejection('read', [
       { message: `the fallback can not be used: ${why}`, file: this.#path },
     ])
+  }
+}
+
+/** As somebody may have edited it. */
+function isSavedText(found: unknown): found is SavedText {
+  const { file, text, format } = (found ?? {}) as Partial<Record<keyof SavedText, unknown>>
+  const isNamed = typeof file === 'string' && typeof text === 'string'
+  return isNamed && (format === undefined || typeof format === 'string')
+}
+
+/** Removes what killed writers left beside: it has what the fallback has, secrets too. */
+async function sweep(path: string): Promise<void> {
+  const folder = dirname(path)
+  const begin = `${basename(path)}.`
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) {
+    if (!name.startsWith(begin) || !LEFT.test(name.slice(begin.length))) continue
+    const left = join(folder, name)
+    const found = await lstat(left).catch(() => undefined)
+    if (found?.isFile() !== true || Date.now() - found.mtimeMs < LEFT_MS) continue
+    await rm(left, { force: true }).catch(() => {})
   }
 }
 

@@ -4,15 +4,18 @@
  * Parsers are optional peer dependencies, loaded when a file needs one.
  */
 
-import { createRequire } from 'node:module'
 import { extname } from 'node:path'
-import { RootswapError, typeError } from '../errors.ts'
+import { type RootswapError, typeError } from '../errors.ts'
 import { type Position, reasonOf, rejection } from './rejection.ts'
 import { parseJson } from './json.ts'
+import { loadPackage } from './packages.ts'
 import type { Parsed, ParseResult } from './parsed.ts'
+import type { FormatName, Text } from './text.ts'
 import { parseToml } from './toml.ts'
 import { copyTree, type Flaw, isTree, type Path, type Tree } from './tree.ts'
 import { parseYaml } from './yaml.ts'
+
+const ENDING_WANTED = 'the name must end in .json, .jsonc, .yaml, .yml or .toml'
 
 export interface ParsedFile {
   readonly file: string
@@ -20,12 +23,7 @@ export interface ParsedFile {
   locate(path: Path): Position | undefined
 }
 
-export interface Text {
-  readonly file: string
-  readonly bytes: Uint8Array
-}
-
-interface Format {
+export interface Format {
   readonly name: string
   readonly package: string
   parse(text: string, library: never): ParseResult
@@ -37,7 +35,10 @@ const json: Format = { name: 'JSON', package: 'jsonc-parser', parse: parseJson }
 const yaml: Format = { name: 'YAML', package: 'yaml', parse: parseYaml }
 const toml: Format = { name: 'TOML', package: 'smol-toml', ...parseToml }
 
-const formats: Readonly<Record<string, Format>> = {
+/** By what a user calls them. */
+export const formats: Readonly<Record<FormatName, Format>> = { json, yaml, toml }
+
+const endings: Readonly<Record<string, Format>> = {
   '.json': json,
   '.jsonc': json,
   '.yaml': yaml,
@@ -45,38 +46,30 @@ const formats: Readonly<Record<string, Format>> = {
   '.toml': toml,
 }
 
+/** The format that the end of a name tells; undefined if it tells none. */
+export function formatOf(file: string): Format | undefined {
+  return endings[extname(file).toLowerCase()]
+}
+
 /** Throws `TypeError` for a name that has no known ending. */
-export function formatOf(file: string): Format {
-  const format = formats[extname(file).toLowerCase()]
+export function expectFormat(file: string): Format {
+  const format = formatOf(file)
   if (format !== undefined) return format
-  const known = Object.keys(formats).join(' ')
-  throw typeError('ERR_INVALID_ARGUMENT', `${file}: the name must end in one of ${known}`, {
-    argument: 'files',
-  })
+  throw typeError('ERR_INVALID_ARGUMENT', `${file}: ${ENDING_WANTED}`, { argument: 'files' })
 }
 
 /** The format's parser. Throws `ERR_INVALID_ARGUMENT` where its package is not installed. */
 export function loadParser(format: Format): unknown {
-  const require = createRequire(import.meta.url)
-  try {
-    return require(format.package)
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error
-    throw new RootswapError(
-      'ERR_INVALID_ARGUMENT',
-      `rootswap/config reads ${format.name} by the package ${format.package}, which is not ` +
-        `installed: npm install ${format.package}`,
-      { missing: format.package },
-    )
-  }
+  return loadPackage(format.package, `rootswap/config reads ${format.name}`)
 }
 
 /**
  * A file's value. Throws a rejection that says where and why. A `discreet` one does not quote the
  * text, which may have a secret just there.
  */
-export function parseFile({ file, bytes }: Text, discreet: boolean): ParsedFile {
-  const format = formatOf(file)
+export function parseFile({ file, bytes, format: named }: Text, discreet: boolean): ParsedFile {
+  const format = named === undefined ? formatOf(file) : formats[named]
+  if (format === undefined) throw flawed(file, `is of no known format: ${ENDING_WANTED}`)
   const text = decode(file, bytes)
   const result = parse(format, text)
   if ('flaws' in result) {
@@ -95,9 +88,8 @@ export function parseFile({ file, bytes }: Text, discreet: boolean): ParsedFile 
 }
 
 function parse(format: Format, text: string): ParseResult {
-  const library = loadParser(format) as never
   try {
-    return format.parse(text, library)
+    return format.parse(text, loadParser(format) as never)
   } catch (error) {
     // The parsers recurse: a RangeError is their stack's end.
     const isDeep = error instanceof RangeError

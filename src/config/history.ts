@@ -3,7 +3,7 @@
 import { deserialize } from 'node:v8'
 import { RootswapError } from '../errors.ts'
 import type { Reason } from './events.ts'
-import type { Reading } from './sources.ts'
+import type { Reading } from './source.ts'
 
 /** What became version `version`. */
 export interface Entry {
@@ -14,6 +14,8 @@ export interface Entry {
   readonly time: number
   readonly files: readonly string[]
   readonly reason: Reason
+  /** By the name of the source, of those that have revisions. */
+  readonly revisions: Readonly<Record<string, string>>
   /** The version whose value it has, after a rollback. */
   readonly of?: number
 }
@@ -57,6 +59,10 @@ export class History {
     const { packed } = this.#find(version)
     if (packed === undefined) throw this.#unknown(version)
     return deserialize(packed)
+  }
+
+  entryOf(version: number): Entry {
+    return this.#find(version).entry
   }
 
   readingOf(version: number): Reading {

@@ -1,7 +1,7 @@
 /** JSON with comments and trailing commas, by jsonc-parser. */
 
 import type * as Jsonc from 'jsonc-parser'
-import type { ParseResult, SyntaxFlaw } from './parsed.ts'
+import type { Parsed, ParseResult, SyntaxFlaw } from './parsed.ts'
 import type { Position } from './rejection.ts'
 import { DEPTH_MAX, type Path, put, tooDeep, type Tree } from './tree.ts'
 
@@ -11,10 +11,73 @@ type Container = Tree | unknown[]
 type Places = Map<string | number, Position>
 
 export function parseJson(text: string, library: Library): ParseResult {
-  const reader = new Reader(library)
-  library.visit(text, reader.visitor(), { allowTrailingComma: true })
+  const plain = parsePlain(text, library)
+  if (plain !== undefined) return plain
+  const reader = read(text, library)
   if (reader.flaws.length > 0) return { flaws: reader.flaws }
   return { value: reader.root[0], locate: (path) => reader.locate(path) }
+}
+
+/**
+ * Text without comments, by the engine's own parser, which takes a twentieth of the time: a thread
+ * that answers requests stands still meanwhile. Where a value stands is found when somebody asks.
+ * Undefined for whatever is wrong: it does not say where, nor that a key is there twice.
+ */
+function parsePlain(text: string, library: Library): Parsed | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const colons = colonsOf(text)
+  if (colons === undefined || colons !== keysIn(value)) return undefined
+  let reader: Reader | undefined
+  return { value, locate: (path) => (reader ??= read(text, library)).locate(path) }
+}
+
+/** Of valid JSON: colons outside of strings, one for each key; undefined where it is too deep. */
+function colonsOf(text: string): number | undefined {
+  let colons = 0
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at)
+    else if (code === COLON) colons++
+    else if (code === BRACE || code === BRACKET) {
+      if (++depth > DEPTH_MAX) return undefined
+    } else if (code === BRACE + 2 || code === BRACKET + 2) depth--
+  }
+  return colons
+}
+
+const [QUOTE, COLON, BRACKET, BRACE, BACKSLASH] = [34, 58, 91, 123, 92] as const
+
+function endOfString(text: string, begin: number): number {
+  for (let end = text.indexOf('"', begin + 1); ; end = text.indexOf('"', end + 1)) {
+    let slashes = 0 // bound: the text, which is valid
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++
+    if (slashes % 2 === 0) return end
+  }
+}
+
+function keysIn(root: unknown): number {
+  let keys = 0
+  const todo = [root]
+  while (todo.length > 0) {
+    const value = todo.pop() // bound: nodes
+    if (typeof value !== 'object' || value === null) continue
+    const parts = Object.values(value)
+    if (!Array.isArray(value)) keys += parts.length
+    for (const part of parts) if (typeof part === 'object') todo.push(part)
+  }
+  return keys
+}
+
+function read(text: string, library: Library): Reader {
+  const reader = new Reader(library)
+  library.visit(text, reader.visitor(), { allowTrailingComma: true })
+  return reader
 }
 
 class Reader {

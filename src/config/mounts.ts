@@ -4,13 +4,13 @@
  */
 
 import { readFile, realpath } from 'node:fs/promises'
-import type { Source } from './sources.ts'
+import type { NamedFile } from './files.ts'
 
 /** Warns of each file that is its own mount; knows Linux only. */
-export async function warnOfMounts(sources: readonly Source[]): Promise<void> {
+export async function warnOfMounts(named: readonly NamedFile[]): Promise<void> {
   const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
   const mounts = mountPointsOf(table)
-  for (const { file, path } of sources) {
+  for (const { file, path } of named) {
     const real = await realpath(path).catch(() => path)
     if (!mounts.has(path) && !mounts.has(real)) continue
     process.emitWarning(

@@ -3,14 +3,16 @@
 import { resolve } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { typeError } from '../errors.ts'
-import type { CreateStoreOptions } from '../store/open.ts'
+import type { StoreOptions } from '../store/open.ts'
 import { text, whole } from '../store/options.ts'
 import type { Immutable } from '../values/immutable.ts'
-import { formatOf } from './formats.ts'
+import { FileSource } from './file-source.ts'
+import type { NamedFile } from './files.ts'
+import { expectFormat, loadParser } from './formats.ts'
 import type { Environment } from './interpolate.ts'
-import type { Output, StandardSchema } from './schema.ts'
+import { type Output, schemaOf, type StandardSchema } from './schema.ts'
 import { Secrets } from './secrets.ts'
-import type { Source } from './sources.ts'
+import type { Source } from './source.ts'
 
 /** `undefined` and `true` accept. A text, `false`, or what is thrown says why not. */
 export type Verdict = string | boolean | undefined | void
@@ -18,7 +20,10 @@ export type Verdict = string | boolean | undefined | void
 export interface ConfigOptions<T> {
   /** JSON (comments and trailing commas allowed), YAML or TOML, told by the end of the name.
    *  Later files override earlier ones, key by key; all are taken or none. */
-  readonly files: readonly string[]
+  readonly files?: readonly string[]
+  /** Where else it comes from, such as `etcd` of `rootswap/config/etcd`; these override `files`,
+   *  and each the one before. The configuration closes them. At least one of both is needed. */
+  readonly sources?: readonly Source[]
   /** Where `${NAME}` and `${NAME:-default}` come from, by default `process.env`; `false` leaves
    *  strings as they are. */
   readonly env?: Environment | false
@@ -39,12 +44,12 @@ export interface ConfigOptions<T> {
   /** Of the store. */
   readonly name?: string
   /** Further options of the store: `share`, `maxBytes`, `heap` and so on. */
-  readonly store?: Omit<CreateStoreOptions, 'name'>
+  readonly store?: Omit<StoreOptions, 'name'>
   /** SIGHUP reloads; only in the main thread, where signals come. Default false. */
   readonly sighup?: boolean
   /** Larger files are refused. Default 16 MiB. */
   readonly maxFileBytes?: number
-  /** How long an asynchronous schema or check may take, in milliseconds. Default 10,000. */
+  /** How long a source, a schema or a check may take, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number
 }
 
@@ -60,12 +65,9 @@ export interface Plan {
   readonly check: ((candidate: unknown, current: unknown) => Verdict | Promise<Verdict>) | undefined
   readonly fallback: string | undefined
   readonly secrets: Secrets
-  readonly debounceMs: number
-  readonly pollMs: number
   readonly history: number
-  readonly store: CreateStoreOptions
+  readonly store: StoreOptions
   readonly sighup: boolean
-  readonly maxFileBytes: number
   readonly timeoutMs: number
 }
 
@@ -86,37 +88,50 @@ export function resolveOptions(options: Given): Plan {
   }
   const named = name === undefined ? {} : { name: text('name', name) }
   return {
-    sources: sourcesOf(options.files),
     schema: schemaOf(schema),
     env,
     check: check as Plan['check'],
     fallback: fallback === undefined ? undefined : resolve(text('fallback', fallback)),
     secrets: new Secrets(patternsOf(options.secrets)),
-    debounceMs: whole('debounceMs', options.debounceMs ?? 100, [1, MS_MAX]),
-    pollMs: whole('pollMs', options.pollMs ?? 10_000, [0, MS_MAX]),
     history: whole('history', options.history ?? 10, [1, MIB]),
     store: { ...options.store, ...named },
     sighup,
-    maxFileBytes: whole('maxFileBytes', options.maxFileBytes ?? 16 * MIB, [1, 2 ** 30]),
     timeoutMs: whole('timeoutMs', options.timeoutMs ?? 10_000, [1, MS_MAX]),
+    sources: sourcesOf(options),
   }
 }
 
-function sourcesOf(files: unknown): Source[] {
+function sourcesOf({ files, sources = [], ...options }: Given): Source[] {
+  const fileOptions = {
+    debounceMs: whole('debounceMs', options.debounceMs ?? 100, [1, MS_MAX]),
+    pollMs: whole('pollMs', options.pollMs ?? 10_000, [0, MS_MAX]),
+    maxFileBytes: whole('maxFileBytes', options.maxFileBytes ?? 16 * MIB, [1, 2 ** 30]),
+  }
+  if (!Array.isArray(sources)) throw wrong('sources', 'a list of sources')
+  for (const [index, source] of (sources as unknown[]).entries()) {
+    if (!isSource(source)) throw wrong(`sources[${index}]`, 'a source: name, read, watch, close')
+  }
+  const all = [...(sources as readonly Source[])]
+  if (files !== undefined || all.length === 0) {
+    all.unshift(new FileSource({ files: filesOf(files), ...fileOptions }))
+  }
+  const isTwice = new Set(all.map(({ name }) => name)).size < all.length
+  if (isTwice) throw wrong('sources', 'of different names')
+  return all
+}
+
+function filesOf(files: unknown): NamedFile[] {
   if (!Array.isArray(files) || files.length === 0) throw wrong('files', 'a list of file names')
   return files.map((name: unknown, index) => {
     const file = text(`files[${index}]`, name)
-    formatOf(file)
+    loadParser(expectFormat(file))
     return { file, path: resolve(file) }
   })
 }
 
-function schemaOf(schema: unknown): StandardSchema | undefined {
-  if (schema === undefined) return undefined
-  const standard = (schema as { '~standard'?: unknown } | null)?.['~standard']
-  const validate = (standard as { validate?: unknown } | undefined)?.validate
-  if (typeof validate !== 'function') throw wrong('schema', 'a Standard Schema')
-  return schema as StandardSchema
+function isSource(source: unknown): boolean {
+  const { name, read, watch, close } = (source ?? {}) as Partial<Source>
+  return typeof name === 'string' && [read, watch, close].every((f) => typeof f === 'function')
 }
 
 function patternsOf(secrets: unknown): string[][] {

@@ -29,7 +29,7 @@ export interface RejectionFields {
   readonly file: string | undefined
   readonly line: number | undefined
   readonly column: number | undefined
-  /** The files are not there, or their disk does not answer: nobody wrote anything wrong. */
+  /** The source is not there, or does not answer: nobody wrote anything wrong. */
   readonly unavailable: boolean
 }
 
@@ -46,7 +46,7 @@ export function rejection(
   const shown = issues.slice(0, ISSUES_SHOWN).map(textOf)
   if (issues.length > ISSUES_SHOWN) shown.push(`and ${issues.length - ISSUES_SHOWN} more`)
   const fields: RejectionFields = { stage, issues, file, line, column, unavailable }
-  return new RootswapError('ERR_INVALID_ARGUMENT', shown.join('; '), { ...fields })
+  return new RootswapError('ERR_INVALID_CONFIG', shown.join('; '), { ...fields })
 }
 
 /** What the error says as a rejection; undefined for every other error. */

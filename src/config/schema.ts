@@ -3,7 +3,7 @@
  * zod, valibot, arktype and others give.
  */
 
-import { RootswapError } from '../errors.ts'
+import { RootswapError, typeError } from '../errors.ts'
 
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -23,12 +23,23 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
+/** The schema that an option names, or the `TypeError` that says that it is none. */
+export function schemaOf(schema: unknown): StandardSchema | undefined {
+  if (schema === undefined) return undefined
+  const standard = (schema as { '~standard'?: unknown } | null)?.['~standard']
+  const validate = (standard as { validate?: unknown } | undefined)?.validate
+  if (typeof validate === 'function') return schema as StandardSchema
+  throw typeError('ERR_INVALID_ARGUMENT', 'schema must be a Standard Schema', {
+    argument: 'schema',
+  })
+}
+
 /** What the schema gives. */
 export type Output<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output']
 
-/** The keys of an issue's path; symbols as text. */
+/** The keys of an issue's path, as a plain array, which arktype's is not; symbols as text. */
 export function keysOf({ path }: SchemaIssue): (string | number)[] {
-  return (path ?? []).map((part) => {
+  return Array.from(path ?? [], (part) => {
     const key = typeof part === 'object' ? part.key : part
     return typeof key === 'symbol' ? String(key) : key
   })

@@ -32,10 +32,29 @@ export function put(target: Tree | unknown[], key: string | number, value: unkno
   } else (target as Tree)[key] = value
 }
 
+/** A path from its end: most are never written out, and a file has one for each of its values. */
+interface Link {
+  readonly parent: Link | undefined
+  readonly key: string | number
+  readonly depth: number
+}
+
+function pathOf(end: Link | undefined): Path {
+  const path: (string | number)[] = []
+  // Bound: the depth.
+  for (let link = end; link !== undefined; link = link.parent) path.unshift(link.key)
+  return path
+}
+
+function below(parent: Link | undefined, at: object, name: string): Link {
+  const key = Array.isArray(at) ? Number(name) : name
+  return { parent, key, depth: (parent?.depth ?? 0) + 1 }
+}
+
 interface Step {
   readonly from: object
   readonly to: Tree | unknown[]
-  readonly path: Path
+  readonly link: Link | undefined
 }
 
 /**
@@ -49,22 +68,25 @@ export function copyTree(
 ): { readonly value: unknown } | { readonly flaw: Flaw } {
   const nodesMax = Math.max(NODES_MIN, 4 * textLength)
   const top: Tree = {}
-  const todo: Step[] = [{ from: { root }, to: top, path: [] }]
+  const todo: Step[] = [{ from: { root }, to: top, link: undefined }]
   let nodes = 0
   for (let step = todo.pop(); step !== undefined; step = todo.pop()) {
-    const { from, to, path } = step // bound: nodesMax
-    for (const [name, value] of Object.entries(from)) {
-      const key = Array.isArray(from) ? Number(name) : name
-      const place = to === top ? [] : [...path, key]
+    const { from, to, link } = step // bound: nodesMax
+    for (const name of Object.keys(from)) {
+      const value = (from as Tree)[name]
       if (++nodes > nodesMax) return { flaw: { message: tooMany(nodesMax), path: [] } }
       if (Array.isArray(value) || isTree(value)) {
-        if (place.length >= DEPTH_MAX) return { flaw: { message: tooDeep(), path: [] } }
+        const place = to === top ? undefined : below(link, from, name)
+        if (place !== undefined && place.depth >= DEPTH_MAX) {
+          return { flaw: { message: tooDeep(), path: [] } }
+        }
         const copy = Array.isArray(value) ? [] : {}
-        put(to, key, copy)
-        todo.push({ from: value, to: copy, path: place })
+        put(to, name, copy)
+        todo.push({ from: value, to: copy, link: place })
       } else if (Number.isNaN(value)) {
-        return { flaw: { message: 'is NaN, which no setting can mean', path: place } }
-      } else put(to, key, leaf(value))
+        const path = to === top ? [] : pathOf(below(link, from, name))
+        return { flaw: { message: 'is NaN, which no setting can mean', path } }
+      } else put(to, name, leaf(value))
     }
   }
   return { value: top['root'] }
@@ -92,15 +114,22 @@ export function mergeInto(base: Tree, over: Tree): Tree {
   return base
 }
 
-/** Every string is replaced by what `change` gives for it, in place. */
-export function changeStrings(root: Tree, change: (text: string, path: Path) => string): void {
-  const todo: { at: Tree | unknown[]; path: Path }[] = [{ at: root, path: [] }]
+/** Every string that has `mark` is replaced by what `change` gives for it, in place. */
+export function changeStrings(
+  root: Tree,
+  mark: string,
+  change: (text: string, path: Path) => string,
+): void {
+  const todo: { at: Tree | unknown[]; link: Link | undefined }[] = [{ at: root, link: undefined }]
   for (let step = todo.pop(); step !== undefined; step = todo.pop()) {
-    const { at, path } = step // bound: nodes
-    for (const [name, value] of Object.entries(at)) {
-      const place = [...path, Array.isArray(at) ? Number(name) : name]
-      if (typeof value === 'string') put(at, name, change(value, place))
-      else if (Array.isArray(value) || isTree(value)) todo.push({ at: value, path: place })
+    const { at, link } = step // bound: nodes
+    for (const name of Object.keys(at)) {
+      const value = (at as Tree)[name]
+      if (typeof value === 'string') {
+        if (value.includes(mark)) put(at, name, change(value, pathOf(below(link, at, name))))
+      } else if (Array.isArray(value) || isTree(value)) {
+        todo.push({ at: value, link: below(link, at, name) })
+      }
     }
   }
 }

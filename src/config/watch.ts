@@ -5,22 +5,20 @@ import { createStore } from '../store/open.ts'
 import type { Store } from '../store/contract.ts'
 import { Candidates } from './candidate.ts'
 import { Fallback } from './fallback.ts'
-import { formatOf, loadParser } from './formats.ts'
-import { warnOfMounts } from './mounts.ts'
 import { type ConfigOptions, type Plan, resolveOptions, type SchemaOptions } from './options.ts'
 import { rejection, rejectionOf } from './rejection.ts'
 import type { Output, StandardSchema } from './schema.ts'
-import { type Reading, readSources } from './sources.ts'
-import { Triggers } from './triggers.ts'
+import { type Reading, Sources } from './source.ts'
 import { type Config, type First, type Parts, WatchedConfig } from './watched.ts'
 
 /**
- * Reads the files, publishes what they say, and follows them from then on. It does not keep the
- * process alive.
+ * Reads the files, or what else the sources are, publishes what they say, and follows them from
+ * then on. Files do not keep the process alive.
  *
- * Rejects with `ERR_INVALID_ARGUMENT`, which carries `stage`, `issues`, `file`, `line` and
+ * Rejects with `ERR_INVALID_CONFIG`, which carries `stage`, `issues`, `file`, `line` and
  * `column`, if the files are not valid and there is no valid `fallback`; with a `TypeError` or
- * `RangeError` for wrong options; and if the package that reads a format is not installed.
+ * `RangeError` for wrong options; and with `ERR_INVALID_ARGUMENT` if the package that reads a
+ * format is not installed.
  *
  * @example
  * const config = await watchConfig({ files: ['app.yaml'], schema })
@@ -35,38 +33,32 @@ export function watchConfig<T = Record<string, unknown>>(
 ): Promise<Config<T>>
 export async function watchConfig(options: object): Promise<unknown> {
   const plan = resolveOptions(options as ConfigOptions<never>)
-  for (const { file } of plan.sources) loadParser(formatOf(file))
   const { fallback: path } = plan
   const parts: Parts = {
     plan,
     candidates: new Candidates(plan),
-    triggers: new Triggers(plan),
+    sources: new Sources(plan.sources, plan.timeoutMs),
     fallback: path === undefined ? undefined : new Fallback(path),
   }
   let config: WatchedConfig | undefined
   try {
-    // Before the first reading, so that no change after it is missed.
-    await parts.triggers.aim()
-    await warnOfMounts(plan.sources)
     const first = await start(parts)
     config = new WatchedConfig(parts, first)
     if (first.refused === undefined) await parts.fallback?.save(first.reading)
     return config
   } finally {
-    if (config === undefined) parts.triggers.close()
+    if (config === undefined) parts.sources.close()
   }
 }
 
 async function start(parts: Parts): Promise<First> {
-  const { plan, fallback } = parts
-  let seen: string | undefined
+  const { sources, fallback } = parts
+  let seen: Reading | undefined
   try {
-    const reading = await readSources(plan.sources, plan.maxFileBytes)
-    seen = reading.hash
-    return { ...(await begin(parts, reading)), seen, reason: 'start', refused: undefined }
+    seen = await sources.read({ fresh: true })
+    return { ...(await begin(parts, seen)), seen, reason: 'start', refused: undefined }
   } catch (refused) {
     if (rejectionOf(refused) === undefined || fallback === undefined) throw refused
-    seen ??= (refused as Error).message
     return { ...(await beginFrom(fallback, parts, refused)), seen, reason: 'fallback', refused }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A configuration that follows its files: one look at them after the other, each of which ends in
+ * A configuration that follows its sources: one look at them after the other, each of which ends in
  * exactly one event. Whatever goes wrong, the published version stays.
  */
 
@@ -7,7 +7,7 @@ import { RootswapError } from '../errors.ts'
 import type { StoreHandle } from '../store/handle.ts'
 import type { Snapshot } from '../store/snapshot.ts'
 import type { Store } from '../store/contract.ts'
-import type { Change } from '../store/subscribe.ts'
+import type { ChangeTo } from '../store/subscribe.ts'
 import type { Commit } from '../store/writer.ts'
 import type { Immutable } from '../values/immutable.ts'
 import type { Candidates } from './candidate.ts'
@@ -22,9 +22,8 @@ import {
 import type { Fallback } from './fallback.ts'
 import { type Entry, History, type Packed } from './history.ts'
 import type { Plan } from './options.ts'
-import { rejectionOf } from './rejection.ts'
-import { type Reading, readSources } from './sources.ts'
-import type { Triggers } from './triggers.ts'
+import { rejectionOf, type Stage } from './rejection.ts'
+import type { Reading, Sources } from './source.ts'
 
 export interface Config<T> extends Disposable {
   /** The newest value; see `Store.current`. */
@@ -57,7 +56,7 @@ export interface Config<T> extends Disposable {
 export interface Parts {
   readonly plan: Plan
   readonly candidates: Candidates
-  readonly triggers: Triggers
+  readonly sources: Sources
   readonly fallback: Fallback | undefined
 }
 
@@ -67,10 +66,23 @@ export interface First {
   readonly reading: Reading
   readonly packed: Packed
   readonly reason: Reason
-  /** What the files had: their hash, or why they could not be read. */
-  readonly seen: string
+  /** What the sources had, if they could be read. */
+  readonly seen: Reading | undefined
   /** Why they were not taken, if they were not. */
   readonly refused: unknown
+}
+
+/** That the sources, as they were looked at last, are not what is published. */
+export interface Refusal {
+  /** `'unavailable'` where a file is not there. */
+  readonly stage: Stage | 'unavailable'
+  /** Milliseconds since 1970. */
+  readonly time: number
+}
+
+/** Of a configuration of `watchConfig`: for who begins to listen when the event has been. */
+export function refusalOf(config: object): Refusal | undefined {
+  return config instanceof WatchedConfig ? WatchedConfig.refusalOf(config) : undefined
 }
 
 export class WatchedConfig {
@@ -78,12 +90,13 @@ export class WatchedConfig {
   readonly #parts: Parts
   readonly #history: History
   readonly #listeners = new Listeners()
-  /** What was looked at last: a hash, or why it could not be read. */
-  #seen: string
+  /** The hash of what was read last. */
+  #seen: string | undefined
   #accepted: boolean
   /** Of files that a rollback holds back. */
   #held: string | undefined
   #rollbacks = 0
+  #refused: Refusal | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #next: { readonly done: Promise<Outcome>; reason: Reason } | undefined
   #closed = false
@@ -92,17 +105,16 @@ export class WatchedConfig {
     this.#parts = parts
     this.store = store
     this.#history = new History(parts.plan.history)
-    this.#remember(this.#entry(store.version, reading.hash, reason), reading, packed)
+    this.#remember(entryOf(store.version, reading, reason), reading, packed)
     this.#accepted = refused === undefined
-    this.#seen = seen
-    // After the caller has got the configuration, and could listen.
-    const tell = (): unknown => this.#closed || this.#refuse(refused, reason)
-    if (refused !== undefined) setImmediate(tell)
-    parts.triggers.begin({
-      changed: () => this.#look('changed'),
-      isNews: async () => await this.#isNews(),
-      signalled: () => this.#look('signal'),
-    })
+    this.#seen = seen?.hash
+    if (refused !== undefined) this.#tellSoon(refused, reason)
+    parts.sources.watch(seen, () => this.#look('changed'))
+    if (parts.plan.sighup) process.on('SIGHUP', this.#signalled)
+  }
+
+  static refusalOf(config: WatchedConfig): Refusal | undefined {
+    return config.#refused
   }
 
   get current(): unknown {
@@ -132,7 +144,7 @@ export class WatchedConfig {
     const { secrets } = this.#parts.plan
     if (typeof listener === 'function' && !secrets.isEmpty) {
       given[place] = (...heard: unknown[]) => {
-        const change = heard.pop() as Change<unknown>
+        const change = heard.pop() as ChangeTo<unknown>
         const patches = change.patches?.map((patch) => secrets.hideInPatch(patch))
         listener(...heard, patches === undefined ? change : { ...change, patches })
       }
@@ -157,8 +169,10 @@ export class WatchedConfig {
     this.#held = this.#seen
     const reading = this.#history.readingOf(version)
     if (commit.changed) {
-      const entry = this.#entry(commit.version, reading.hash, 'rollback')
-      this.#publish(this.#history.addAgain(entry, version), previousVersion)
+      const { files, revisions } = this.#history.entryOf(version)
+      const entry = entryOf(commit.version, reading, 'rollback')
+      const again = this.#history.addAgain({ ...entry, files, revisions }, version)
+      this.#publish(again, previousVersion)
     }
     void this.#parts.fallback?.save(reading)
     return commit
@@ -175,7 +189,8 @@ export class WatchedConfig {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#parts.triggers.close()
+    this.#parts.sources.close()
+    process.off('SIGHUP', this.#signalled)
     this.#listeners.clear()
     this.store.close()
   }
@@ -185,10 +200,24 @@ export class WatchedConfig {
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const files = this.#parts.plan.sources.map(({ file }) => `'${file}'`).join(', ')
+    const names = this.#parts.sources.names.map((name) => `'${name}'`).join(', ')
     const state = this.#closed ? 'closed' : `version: ${this.version}`
-    return `Config { files: [${files}], ${state} }`
+    return `Config { sources: [${names}], ${state} }`
   }
+
+  /** After the caller has got the configuration, and could listen; before the next look, which may
+   *  find better files. That they are refused is known at once. */
+  #tellSoon(refused: unknown, reason: Reason): void {
+    this.#refused = refusalFrom(refused)
+    this.#turn = new Promise<void>((resolve) => {
+      setImmediate(() => {
+        if (!this.#closed) this.#refuse(refused, reason)
+        resolve()
+      })
+    })
+  }
+
+  readonly #signalled = (): void => this.#look('signal')
 
   /** A look that nobody waits for; it can only fail because of `close`. */
   #look(reason: Reason): void {
@@ -214,24 +243,18 @@ export class WatchedConfig {
 
   async #attempt(reason: Reason): Promise<Outcome> {
     this.#expectOpen()
-    const { triggers } = this.#parts
-    await triggers.aim()
-    let outcome: Outcome
     try {
-      outcome = await this.#reloaded(reason)
+      return await this.#reloaded(reason)
     } catch (error) {
       this.#expectOpen()
-      outcome = this.#refuse(error, reason)
+      return this.#refuse(error, reason)
     }
-    // Where the files are may have changed while they were looked at.
-    if ((await triggers.aim()) && !this.#closed) triggers.touch()
-    return outcome
   }
 
   async #reloaded(reason: Reason): Promise<Outcome> {
-    const { plan, candidates, fallback } = this.#parts
+    const { sources, candidates, fallback } = this.#parts
     const rollbacks = this.#rollbacks
-    const reading = await readSources(plan.sources, plan.maxFileBytes)
+    const reading = await sources.read({ fresh: reason !== 'changed' })
     this.#expectOpen()
     if (rollbacks !== this.#rollbacks) this.#held = reading.hash
     const isSame = this.#seen === reading.hash && this.#accepted && reason === 'changed'
@@ -250,7 +273,7 @@ export class WatchedConfig {
     this.#accepted = true
     let outcome: Outcome
     if (commit.changed) {
-      const entry = this.#entry(commit.version, reading.hash, reason)
+      const entry = entryOf(commit.version, reading, reason)
       outcome = this.#publish(this.#remember(entry, reading, packed), previousVersion)
     } else outcome = this.#unchanged(reason)
     await fallback?.save(reading)
@@ -258,9 +281,9 @@ export class WatchedConfig {
   }
 
   /** The texts are kept for the fallback alone. */
-  #remember(entry: Entry, { hash, texts }: Reading, packed: Packed): Entry {
-    const kept = this.#parts.fallback === undefined ? [] : texts
-    return this.#history.add(entry, { hash, texts: kept }, packed)
+  #remember(entry: Entry, reading: Reading, packed: Packed): Entry {
+    const texts = this.#parts.fallback === undefined ? [] : reading.texts
+    return this.#history.add(entry, { ...reading, texts }, packed)
   }
 
   #replace(value: unknown): Commit {
@@ -271,13 +294,15 @@ export class WatchedConfig {
     }
   }
 
-  #publish({ version, hash, time, files, reason }: Entry, previousVersion: number): Outcome {
-    const event = { type: 'reloaded', version, previousVersion, hash, time, files, reason } as const
+  #publish({ of: _, ...entry }: Entry, previousVersion: number): Outcome {
+    this.#refused = undefined
+    const event = { type: 'reloaded', previousVersion, ...entry } as const
     this.#listeners.emit(event)
     return event
   }
 
   #unchanged(reason: Reason): Outcome {
+    this.#refused = undefined
     const held = this.#held !== undefined
     const event = { type: 'unchanged', version: this.store.version, reason, held } as const
     this.#listeners.emit(event)
@@ -287,24 +312,12 @@ export class WatchedConfig {
   #refuse(error: unknown, reason: Reason): Outcome {
     const fields = rejectionOf(error)
     if (fields === undefined) throw error
-    if (fields.stage === 'read') this.#seen = newsOf(error)
     this.#accepted = false
+    this.#refused = refusalFrom(error)
     const looked = { version: this.store.version, reason }
     const event = refusalEvent((error as Error).message, fields, looked)
     this.#listeners.emit(event)
     return event
-  }
-
-  async #isNews(): Promise<boolean> {
-    const { sources, maxFileBytes } = this.#parts.plan
-    const seen = this.#seen
-    const found = await readSources(sources, maxFileBytes).then(({ hash }) => hash, newsOf)
-    return seen === this.#seen && found !== seen
-  }
-
-  #entry(version: number, hash: string, reason: Reason): Entry {
-    const files = this.#parts.plan.sources.map(({ file }) => file)
-    return { version, hash, time: Date.now(), files, reason }
   }
 
   #expectOpen(): void {
@@ -313,7 +326,13 @@ export class WatchedConfig {
   }
 }
 
-/** What stands for the hash of files that could not be read. */
-function newsOf(error: unknown): string {
-  return String((error as Error).message)
+function refusalFrom(error: unknown): Refusal | undefined {
+  const fields = rejectionOf(error)
+  if (fields === undefined) return undefined
+  return { stage: fields.unavailable ? 'unavailable' : fields.stage, time: Date.now() }
+}
+
+function entryOf(version: number, { hash, texts, revisions }: Reading, reason: Reason): Entry {
+  const files = texts.map(({ file }) => file)
+  return { version, hash, time: Date.now(), files, reason, revisions }
 }

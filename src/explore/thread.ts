@@ -7,7 +7,7 @@
  * does not touch memory, so the function arrives where it was left with the same local state.
  */
 
-import { rangeError } from '../errors.ts'
+import { rangeError, typeError } from '../errors.ts'
 import { Access } from './access.ts'
 import type { Control, Scenario, ThreadFunction, ThreadOptions } from './scenario.ts'
 
@@ -133,7 +133,7 @@ export class LogicalThread {
 
 /** The threads of a scenario, in the order in which they are written down. */
 export function threadsOf<S>(scenario: Scenario<S>): LogicalThread[] {
-  const names = Object.keys(scenario.threads)
+  const names = Object.keys(scenario?.threads ?? {})
   if (names.length === 0 || names.length > threadsMax) {
     throw rangeError(`a scenario has 1 to ${threadsMax} threads, not ${names.length}`)
   }
@@ -143,6 +143,7 @@ export function threadsOf<S>(scenario: Scenario<S>): LogicalThread[] {
     }
     const given = scenario.threads[name]!
     const options = typeof given === 'function' ? { run: given } : given
+    expectSynchronous(name, options.run)
     const progress = options.progress ?? scenario.progress
     return new LogicalThread(index, name, { ...options, progress } as ThreadOptions<unknown>)
   })
@@ -151,6 +152,16 @@ export function threadsOf<S>(scenario: Scenario<S>): LogicalThread[] {
     if (typeof given !== 'function' && given.after !== undefined) link(thread, given.after, names)
   }
   return threads
+}
+
+/** What goes on in a promise is never explored: it would read as a pass. */
+function expectSynchronous(name: string, run: unknown): void {
+  const tag = Object.prototype.toString.call(run)
+  if (tag === '[object Function]') return
+  const found = typeof run === 'function' ? tag.slice(8, -1) : typeof run
+  throw typeError('ERR_INVALID_ARGUMENT', `thread ${name} is no plain function: ${found}`, {
+    argument: `threads.${name}`,
+  })
 }
 
 function link(thread: LogicalThread, after: string, names: readonly string[]): void {

@@ -77,6 +77,8 @@ export class Allocator {
   readonly #classOf: Uint8Array
   readonly #chunkClass: number
   readonly #slot: number
+  /** Chunks of the log: the newest alone may have no entry yet. */
+  #chunks = 0
 
   constructor(words: Words, layout: Layout, classes: SizeClasses, owner: SlotAndSupply) {
     this.words = words
@@ -89,6 +91,10 @@ export class Allocator {
     this.#classOf = classes.classOf
     this.#chunkClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
     this.entriesPerChunk = chunkEntries(classes)
+    const { m } = this
+    for (let chunk = m[this.slotAt + SLOT_LOG] as number; chunk !== 0; this.#chunks++) {
+      chunk = m[chunk + 2] as number // bound: chunks of the log
+    }
   }
 
   /** Words of a chunk that belongs to the slot. */
@@ -109,8 +115,7 @@ export class Allocator {
     const ticket = nextTicket(m[slotAt + SLOT_LAST_TICKET] as number)
     m[slotAt + SLOT_LAST_TICKET] = ticket
     this.#announce(ticket)
-    // Only now: it may carve a span, which `verify` must not see halfway.
-    if (m[slotAt + SLOT_LOG] === 0) this.#addChunk()
+    this.#room() // only now: it may carve a span, which `verify` must not see halfway
     return ticket
   }
 
@@ -150,15 +155,17 @@ export class Allocator {
   /** Gives back every block of the draft that was allocated after `mark`. */
   rewind(mark: number): void {
     const { m, slotAt } = this
-    for (let count = this.mark(); count > mark; count--) {
-      const block = this.entryAt(count - 1)
+    for (let count = this.mark(); ; count--) {
+      // Without an entry also where an error came between the chunk and its first one.
+      if (count <= this.#firstOfChunk && this.#chunks > 1) this.#dropChunk()
+      if (count <= mark) return
+      const block = m[this.nextEntryAt() - 1] as number
       const kept = isPermanent(m, this.layout, block)
       const run = !kept && sizeClassOf(m, block) === LARGE
       if (run) this.#disown(block)
       else if (!kept) this.#toCache(block)
       m[slotAt + SLOT_LOG_COUNT] = count - 1
       if (run) this.#freeRun(block)
-      if ((count - 1) % this.entriesPerChunk === 0 && count > 1) this.#dropChunk()
     }
   }
 
@@ -182,16 +189,6 @@ export class Allocator {
     return block
   }
 
-  /** The block that the draft allocated as its `index`-th. */
-  entryAt(index: number): Offset {
-    const { m, entriesPerChunk } = this
-    let chunk = m[this.slotAt + SLOT_LOG] as number
-    const newest = Math.max(0, this.mark() - 1)
-    let back = Math.floor(newest / entriesPerChunk) - Math.floor(index / entriesPerChunk)
-    for (; back > 0; back--) chunk = m[chunk + 2] as number // bound: chunks of the log
-    return m[chunk + CHUNK_HEAD + (index % entriesPerChunk)] as number
-  }
-
   /** Links a block of the chunk class through `link`, then takes it out of the cache: for blocks
    *  that belong to the slot itself (log chunks, lease chunks). */
   takeChunk(link: (block: Offset) => void): Offset {
@@ -209,14 +206,18 @@ export class Allocator {
 
   /** Makes room for one more log entry: before a block is looked at, since it takes one itself. */
   #room(): void {
-    const count = this.mark()
-    if (count !== 0 && count % this.entriesPerChunk === 0) this.#addChunk()
+    if (this.mark() === this.#chunks * this.entriesPerChunk) this.#addChunk()
+  }
+
+  /** Entries in the chunks that are older than the newest. */
+  get #firstOfChunk(): number {
+    return (this.#chunks - 1) * this.entriesPerChunk
   }
 
   /** Where the next log entry goes; `#room` was called before. */
   nextEntryAt(): Offset {
     const chunk = this.m[this.slotAt + SLOT_LOG] as number
-    return chunk + CHUNK_HEAD + (this.mark() % this.entriesPerChunk)
+    return chunk + CHUNK_HEAD + this.mark() - this.#firstOfChunk
   }
 
   #log(block: Offset): void {
@@ -229,6 +230,7 @@ export class Allocator {
     this.takeChunk((block) => {
       m[block + 2] = m[slotAt + SLOT_LOG] as number
       m[slotAt + SLOT_LOG] = block
+      this.#chunks++
     })
   }
 
@@ -237,12 +239,12 @@ export class Allocator {
     const chunk = m[slotAt + SLOT_LOG] as number
     this.#toCache(chunk)
     m[slotAt + SLOT_LOG] = m[chunk + 2] as number
+    this.#chunks--
   }
 
   #trimLog(): void {
-    const { m, slotAt } = this
-    while (m[(m[slotAt + SLOT_LOG] as number) + 2] !== 0) this.#dropChunk() // bound: chunks
-    m[slotAt + SLOT_LOG_COUNT] = 0
+    while (this.#chunks > 1) this.#dropChunk() // bound: chunks of the log
+    this.m[this.slotAt + SLOT_LOG_COUNT] = 0
   }
 
   #toCache(block: Offset): void {
@@ -371,10 +373,15 @@ export interface SlotAndSupply {
   readonly supply: Supply
 }
 
+/** Words of a chunk, as every thread's allocator cuts it. */
+export function chunkWordsOf({ classes }: { readonly classes: SizeClasses }): number {
+  const sizeClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
+  return classes.sizes[sizeClass] as number
+}
+
 /** Entries of one log chunk. */
 export function chunkEntries(classes: SizeClasses): number {
-  const sizeClass = classes.classOf[Math.min(CHUNK_WORDS_MAX, classes.largest)] as number
-  return (classes.sizes[sizeClass] as number) - CHUNK_HEAD
+  return chunkWordsOf({ classes }) - CHUNK_HEAD
 }
 
 /** Tickets count up and skip 0; they are compared for equality only. */

@@ -95,11 +95,16 @@ export function readHeader(words: Words): Layout {
 }
 
 /** Of DEBUG and the words before READY: FNV-1a, a word at a time, so that each flipped bit changes
- *  it. */
+ *  it. Upper bits are folded down after each step: else the top bits of two words would cancel. */
 function checksum(m: Int32Array): number {
-  let sum = Math.imul(0x811c9dc5 ^ (m[DEBUG_AT] as number), 0x01000193)
-  for (let at = 0; at < READY_AT; at++) sum = Math.imul(sum ^ (m[at] as number), 0x01000193)
+  let sum = fold(0x811c9dc5 ^ (m[DEBUG_AT] as number))
+  for (let at = 0; at < READY_AT; at++) sum = fold(sum ^ (m[at] as number))
   return sum
+}
+
+function fold(sum: number): number {
+  const product = Math.imul(sum, 0x01000193)
+  return product ^ (product >>> 15)
 }
 
 function expectField(field: string, found: number, expected: number): void {

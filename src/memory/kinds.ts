@@ -15,7 +15,8 @@
  * | `111` | undefined, null, true, false, NaN, -0, or a string of up to 3 one-byte characters |
  *
  * **Invariants.** A node's references are one contiguous range of value words; words outside the
- * range are never references. A published node's words, the count excepted, never change.
+ * range are never references. A published node's words, the count excepted, never change; those of
+ * a counted block do (counted.ts).
  *
  * **Ordering.** Pure functions of immutable words.
  *
@@ -46,7 +47,9 @@ export const LIST_NODE = 6
 export const TABLE = 7
 /** own: 64. w2 birth, then 64 value words: trie nodes, buckets, entries or 0. */
 export const TRIE = 8
-/** own: n. w2 birth, then n hashes, then n value words: entries. */
+/** own: n. w2 birth, then n marks of a byte each (the top of the entry's hash), then n value words:
+ *  entries. Then n words that repeat the entries' values, and are no references: a reader meets the
+ *  value's node at the same time as the entry's, not after it. */
 export const BUCKET = 9
 /** own: key length << 2 | key form. w2 birth, w3 hash, w4 order index, then the key's characters
  *  where they are inline, else one value word; then the value's word. */
@@ -60,7 +63,7 @@ export const RECORD = 12
 export const SHAPE = 13
 /** Words that belong to a thread slot: its draft log, its further leases. */
 export const CHUNK = 14
-/** A counted block of `rootswap/cow`. */
+/** A counted block. own: how many references. See counted.ts. */
 export const COUNTED = 15
 
 /** Objects and arrays up to this many children are one block. */
@@ -129,9 +132,11 @@ export function referencesAt(m: Int32Array, node: Offset): Offset {
     case TABLE:
       return node + 6
     case BUCKET:
-      return node + 3 + (word >>> OWN_SHIFT)
+      return node + 3 + markWords(word >>> OWN_SHIFT)
     case ENTRY:
       return node + 5 + inlineKeyWords(word >>> OWN_SHIFT)
+    case COUNTED:
+      return node + 4
     default:
       return node
   }
@@ -153,12 +158,34 @@ export function referenceCount(m: Int32Array, node: Offset, layout: Layout): num
     case LIST_NODE:
     case TRIE:
     case BUCKET:
+    case COUNTED:
       return own
     case ENTRY:
       return (own & 3) === KEY_WORD ? 2 : 1
     default:
       return 0
   }
+}
+
+/** Whether the words that repeat the values of a bucket's entries say what the entries do. */
+export function repeatsItsEntries(m: Int32Array, bucket: Offset): boolean {
+  const count = ownOf(m, bucket)
+  const first = referencesAt(m, bucket)
+  for (let at = first; at < first + count; at++) {
+    if (m[at + count] !== m[entryValueAt(m, nodeOf(m[at] as number))]) return false
+  }
+  return true
+}
+
+/** Where the word of an entry's value is. */
+export function entryValueAt(m: Int32Array, entry: Offset): Offset {
+  const own = ownOf(m, entry)
+  return entry + 5 + ((own & 3) === KEY_WORD ? 1 : inlineKeyWords(own))
+}
+
+/** Words that the marks of a bucket of `count` entries take. */
+export function markWords(count: number): number {
+  return (count + 3) >>> 2
 }
 
 /** Words that an entry's characters take inside the entry. */

@@ -21,7 +21,7 @@
 import type { Offset } from './words.ts'
 
 export const MAGIC = 0x72737770
-export const FORMAT = 1
+export const FORMAT = 2
 
 /* ---- header: one word each ------------------------------------------------------------------ */
 
@@ -53,10 +53,14 @@ export const READY_AT = 12
 export const CHECKSUM_AT = 13
 /** once: 1 where freed blocks are poisoned. */
 export const DEBUG_AT = 14
+/** Any thread: 1 where stalls oust what the stopped thread was handed; atomic. */
+export const ON_STALL_AT = 15
+/** CAS by any thread: BEGUN of the round whose stall the process was warned of; atomic. */
+export const STALL_TOLD_AT = 16
 
 /** CAS by any thread: 0 or the owner's tag; atomic. A cache line of its own. */
 export const LOCK_AT = 32
-/** L: what the round does next; see reclaim/round.ts. */
+/** L writes, atomic: what the round does next; see reclaim/round.ts. */
 export const PHASE_AT = 33
 /** L: rounds finished, wraps; compared for equality only. Atomic loads by `synchronize`. */
 export const ROUND_AT = 34
@@ -66,8 +70,18 @@ export const DEAD_AT = 35
 export const ZOMBIE_AT = 36
 /** L: spans that were given back, linked by the span table. */
 export const FREE_SPANS_AT = 37
-/** L: rounds begun; wraps. */
+/** L writes, atomic: rounds begun; wraps. */
 export const BEGUN_AT = 38
+/** L: BEGUN of the round that the next three words are of; a statistic, as they are. */
+export const TIMED_AT = 39
+/** L: when it began, in microseconds, wraps. */
+export const TIMED_SINCE_AT = 40
+/** L: when no section held it up any more, likewise. */
+export const TIMED_CLOSED_AT = 41
+/** L: FREED when it began. */
+export const TIMED_FREED_AT = 42
+/** L writes, atomic: slices run; wraps. Says to who waits for the lock that its owner moves. */
+export const SLICES_AT = 43
 
 /** CAS-carved: first span that may never have been used; a hint, monotone, atomic. */
 export const SPAN_HINT_AT = 48
@@ -87,6 +101,16 @@ export const CONFLICTS_AT = 54
 export const FREED_AT = 55
 /** Set by a thread that published and found the lock taken; cleared by its owner; atomic. */
 export const REQUEST_AT = 56
+/** L: two words, versions that were published in branches that have ended; atomic. */
+export const RECYCLED_AT = 58
+
+/** How many threads wait for the lock to be given; too many after a death; atomic add. */
+export const LOCK_WAITERS_AT = 59
+/** L: the serial number of the newest counted block that has one; wraps, never 0 in a block. */
+export const SERIAL_AT = 57
+
+/** L, atomic: reference to the anchor of the heap's RCU domain (src/rcu), or 0; set once. */
+export const RCU_AT = 60
 
 /** L: per size class, the first span with free blocks. */
 export const CLASS_HEADS_AT = 64
@@ -95,33 +119,69 @@ const HEADER_WORDS = CLASS_HEADS_AT + CLASSES_MAX
 
 /* ---- a root cell ---------------------------------------------------------------------------- */
 
-export const CELL_WORDS = 16
+/** Four cache lines: readers poll the first, which changes with each publish; what reclaiming
+ *  writes, several times a version, stands in the last. */
+export const CELL_WORDS = 64
 /** P: the newest record, or 0; atomic, but for the poll that `current` makes. */
 export const CELL_ROOT = 0
-/** L: the oldest record that has not departed. */
-export const CELL_OLDEST = 1
-/** L: the newest record that has arrived, or 0. */
-export const CELL_ARRIVED = 2
-/** L: how far the departure of the oldest record is; 0 = not begun. */
-export const CELL_CURSOR = 3
-/** CAS from FREE: one of the states below, the claimer's slot + 1 << 2 beside CLAIMED; atomic. */
-export const CELL_STATE = 4
-/** L: how often the cell was freed. */
-export const CELL_GENERATION = 5
-/** L: the newest record when the round began; 0 = the cell does not depart this round. */
-export const CELL_TOP = 6
+/** CAS from FREE, then stored by L: one of the states below, the claimer's slot + 1 << 2 beside
+ *  CLAIMED; atomic. */
+export const CELL_STATE = 1
+/** L: how often the cell was freed; wraps; atomic. */
+export const CELL_GENERATION = 2
 /** CAS: 0 or the tag of a writer that lost often and has its turn; atomic. */
-export const CELL_TURN = 7
-/** L: how many of the arriving record's `inc` entries have been counted. */
-export const CELL_ARRIVING = 8
+export const CELL_TURN = 3
 /** once per naming: value word of the store's name, or 0. */
-export const CELL_NAME = 9
+export const CELL_NAME = 4
+/** once per naming: how many replaced versions are kept, or `HISTORY_ALL`. */
+export const CELL_HISTORY = 16
+/** L writes, atomic: of a cell with history, the lowest version that may be named late. Low 32
+ *  bits of a version number, compared by difference, as the next two. */
+export const CELL_FLOOR = 17
+/** L: the floor that a thread short of memory wants. */
+export const CELL_WANTED = 18
+/** Of a branch: the version of the origin that it was forked from, or last adopted as; atomic. */
+export const CELL_ORIGIN_VERSION = 19
+/** once per naming: the origin's cell, and that one's generation. */
+export const CELL_ORIGIN = 20
+export const CELL_ORIGIN_GENERATION = 21
+/** once per naming, then L: two words, one less than the number of the first version. */
+export const CELL_BORN = 22
+/** L: the version of the last arrived adoption or rollback, else the first; low 32 bits; atomic. */
+export const CELL_LINE = 24
+/** L: the record that ends a branch: room for one without `out` and `inc`. */
+export const CELL_TOMBSTONE = 32
+/** L: the oldest record that has not departed. */
+export const CELL_OLDEST = 48
+/** L: the newest record that has arrived, or 0. */
+export const CELL_ARRIVED = 49
+/** L: how far the departure of the oldest record is; 0 = not begun. */
+export const CELL_CURSOR = 50
+/** L: the newest record when the round began; 0 = the cell does not depart this round, as one that
+ *  is free or claimed. */
+export const CELL_TOP = 51
+/** L: how many of the arriving record's `inc` entries have been counted. */
+export const CELL_ARRIVING = 52
 /** L writes, atomic: RETIRED of the oldest undeparted record in 256-word units; a statistic. */
-export const CELL_DEPARTED = 10
+export const CELL_DEPARTED = 53
+
+/** All replaced versions are kept, until a writer needs the room. */
+export const HISTORY_ALL = -1
 
 export const CELL_FREE = 0
 export const CELL_CLAIMED = 1
+/** A store of its own: for as long as the heap. All states from here on have versions, and these
+ *  two low bits. */
 export const CELL_NAMED = 2
+/** A branch: for as long as some thread has a stake in it. */
+export const CELL_BRANCH = 6
+/** L: a branch in which nobody seemed to have a stake; before the slice ends it is one of its
+ *  neighbours here. */
+export const CELL_CLOSING = 10
+/** L: a branch whose newest record is its tombstone. */
+export const CELL_DROPPED = 14
+/** Of a state: has the cell versions? */
+export const STATE_MASK = 3
 
 /* ---- a thread slot -------------------------------------------------------------------------- */
 
@@ -152,10 +212,12 @@ export const SLOT_LEASE_CHAIN = 10
 export const SLOT_WAITING = 11
 /** creator: 1 when somebody will see the owner's `exit`. */
 export const SLOT_WATCHED = 12
-/** L: the section word when the round began. */
+/** L writes, atomic: the section word when the round began. */
 export const SLOT_SNAPSHOT = 13
 /** t: the last ticket given; never reset within a generation of the slot. */
 export const SLOT_LAST_TICKET = 14
+/** t: chain of hold entries; the entries themselves are L words. */
+export const SLOT_HOLD_CHAIN = 15
 /** t: the first lease words; atomic. */
 export const SLOT_LEASES = 16
 export const SLOT_LEASE_COUNT = 16
@@ -163,7 +225,16 @@ export const SLOT_LEASE_COUNT = 16
 export const SLOT_CACHES = 32
 /** t: UTF-8 label, zero-terminated. */
 export const SLOT_LABEL = 96
-export const SLOT_LABEL_WORDS = 32
+export const SLOT_LABEL_WORDS = 28
+/** t: when its `read(fn)` began, in milliseconds modulo 2^30; a statistic. */
+export const SLOT_READ_SINCE = 124
+/** t: how many snapshots it holds; a statistic, atomic. */
+export const SLOT_SNAPSHOTS = 125
+/** t: when it took the oldest of them, as above; a statistic, atomic. */
+export const SLOT_SNAPSHOT_SINCE = 126
+/** t: the reference that publishes a draft of one block once it names that block, 0 = none; atomic.
+ *  See reclaim/log.ts. */
+export const SLOT_LINK = 127
 
 /* ---- the span table ------------------------------------------------------------------------- */
 
@@ -198,8 +269,20 @@ export const USE_BODY = 4
 
 /* ---- a lease word --------------------------------------------------------------------------- */
 
-/** Set beside the record offset where the lease is a cache of `current`, not a snapshot. */
+/* Beside the record offset, which is even and below 2^30. */
+
+/** The lease is a cache of `current`, or what one call needs, not a snapshot. */
 export const LEASE_SOFT = 1
+/** Its thread is not reading through it: the lock's owner may oust it. Without SOFT beside it the
+ *  thread does not compare with the record's place either. */
+export const LEASE_IDLE = 2 ** 30
+/** It was ousted: the version may go, but not the place of the record, if one is still named. */
+export const LEASE_OUSTED = -(2 ** 31)
+export const LEASE_RECORD = 2 ** 30 - 2
+
+/** A lease word below 0 is a stake in a branch, of a thread that has it open: this less the
+ *  branch's cell. */
+export const STAKE_FIRST = -1
 
 export interface Layout {
   readonly capacity: number

@@ -30,15 +30,20 @@ export const RECORD_ROOT = 6
 export const RECORD_WRITER = 7
 /** once: ticket of the draft. */
 export const RECORD_TICKET = 8
-/** once: 1 when the predecessor's root is dropped whole. */
+/** once: 1 when the predecessor's root is dropped whole, 2 when another version's comes back. */
 export const RECORD_DROP_ROOT = 9
-/** L: 0 linear, 1 zombie. */
+/** L: 0, or one of the states below. */
 export const RECORD_STATE = 10
+/** Departed, and it owns a reference to its root: a lease holds it. */
+export const STATE_ZOMBIE = 1
+/** Departed, and it owns nothing: only its place is still compared with. */
+export const STATE_SHELL = 2
 /** once: words of `out`. */
 export const RECORD_OUT_WORDS = 11
 /** once: entries of `inc`. */
 export const RECORD_INC_COUNT = 12
-/** once: index of the root cell that it was published in. */
+/** once: index of the root cell that it was published in | the cell's generation << 16: who holds a
+ *  version may outlive its branch, and the cell serves others. */
 export const RECORD_CELL = 13
 /** once: two words, words retired by this record and all before it in its cell. */
 export const RECORD_RETIRED = 14

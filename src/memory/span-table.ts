@@ -19,9 +19,13 @@ import {
   SPAN_CARVING,
   SPAN_FRESH,
   SPAN_HINT_AT,
+  SPAN_OWNED,
   SPAN_RUN,
   SPAN_STATE,
+  SPAN_USE,
   SPAN_WORDS,
+  USE_BLOCKS,
+  USE_LARGE,
 } from './layout.ts'
 import { LARGE, type SizeClasses } from './size-classes.ts'
 import type { Offset, Words } from './words.ts'
@@ -47,6 +51,26 @@ export function blockWords(
   const sizeClass = sizeClassOf(m, block)
   if (sizeClass !== LARGE) return classes.sizes[sizeClass] as number
   return (m[spanAt(layout, spanOf(layout, block)) + SPAN_RUN] as number) << layout.spanShift
+}
+
+/** Is it where a block begins? Under the lock, for an offset that came from outside. */
+export function isBlock(
+  words: Words,
+  layout: Layout,
+  classes: SizeClasses,
+  block: Offset,
+): boolean {
+  if (!Number.isInteger(block) || block < layout.firstSpanAt) return false
+  const span = spanOf(layout, block)
+  if (span >= layout.spanCount) return false
+  const at = spanAt(layout, span)
+  if (words.load(at + SPAN_STATE) !== SPAN_OWNED) return false
+  const use = words.load(at + SPAN_USE)
+  const inside = block - spanStart(layout, span)
+  if ((use & 0xff) === USE_LARGE) return inside === 0
+  if ((use & 0xff) !== USE_BLOCKS) return false
+  const size = classes.sizes[use >>> 8] as number
+  return inside % size === 0 && inside + size <= 1 << layout.spanShift
 }
 
 /** Claims `spans` neighbouring fresh spans for the thread of a slot; the first, or -1. */

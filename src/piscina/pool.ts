@@ -10,10 +10,10 @@
  * behind its last `current` alone reaches.
  */
 
-import { createRequire } from 'node:module'
 import type { Piscina } from 'piscina'
-import { RootswapError, typeError } from '../errors.ts'
+import { typeError } from '../errors.ts'
 import { bindNames, shareName } from '../store/names.ts'
+import { loadPeer } from '../store/peer.ts'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -30,7 +30,8 @@ export interface PoolOptions extends PiscinaOptions {
  * const pool = createPool({ filename, stores: { config: store } })
  * // in the worker's module: const config = openStore('config')
  */
-export function createPool({ stores, ...options }: PoolOptions): Piscina {
+export function createPool(poolOptions: PoolOptions): Piscina {
+  const { stores, ...options } = poolOptions ?? {}
   const handles = handlesOf(stores)
   const { workerData } = options
   if (isPlain(workerData)) {
@@ -69,15 +70,5 @@ function isPlain(value: unknown): value is object | undefined {
 }
 
 function loadPiscina(): typeof Piscina {
-  const require = createRequire(import.meta.url)
-  try {
-    return (require('piscina') as { Piscina: typeof Piscina }).Piscina
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error
-    throw new RootswapError(
-      'ERR_INVALID_ARGUMENT',
-      'rootswap/piscina needs the package piscina, which is not installed: npm install piscina',
-      { missing: 'piscina' },
-    )
-  }
+  return (loadPeer('rootswap/piscina', 'piscina') as { Piscina: typeof Piscina }).Piscina
 }

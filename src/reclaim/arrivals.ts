@@ -16,18 +16,27 @@
  */
 
 import { corrupt } from '../errors.ts'
-import { CELL_ARRIVED, CELL_ARRIVING, CELL_OLDEST, SLOT_PUBLISHED } from '../memory/layout.ts'
+import {
+  CELL_ARRIVED,
+  CELL_ARRIVING,
+  CELL_LINE,
+  CELL_OLDEST,
+  SLOT_PUBLISHED,
+} from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   incAt,
+  readWide,
+  RECORD_DROP_ROOT,
   RECORD_INC_COUNT,
   RECORD_NEXT,
+  RECORD_NUMBER,
   RECORD_PREVIOUS,
   RECORD_TICKET,
   RECORD_WRITER,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
-import { cellAt, namedRoot } from './cells.ts'
+import { cellAt, namedRoot, tombstoneOf } from './cells.ts'
 import type { Counts } from './counts.ts'
 import type { Journal } from './journal.ts'
 import { slotAt } from './slots.ts'
@@ -59,9 +68,13 @@ export class Arrivals {
     if (last === newest) return
     const stop = last === 0 ? (m[cellAt + CELL_OLDEST] as number) : last
     for (let record = newest; record !== stop;) {
-      // bound: records published since the last arrival
+      // bound: records published since the last arrival, or until the numbers do not count down
       const previous = m[record + RECORD_PREVIOUS] as number
       if (previous === 0) throw corrupt('a record chain ends early', { record })
+      const step = readWide(m, record + RECORD_NUMBER) - readWide(m, previous + RECORD_NUMBER)
+      if (step !== (record === tombstoneOf(cellAt) ? 0 : 1)) {
+        throw corrupt('a record chain does not count up', { record, previous })
+      }
       m[previous + RECORD_NEXT] = record
       record = previous
     }
@@ -86,9 +99,13 @@ export class Arrivals {
     }
     const writerAt = slotAt(this.#memory.layout, m[record + RECORD_WRITER] as number)
     const ticket = m[record + RECORD_TICKET] as number
-    // Records of other cells may have arrived before, out of the writer's order.
-    if (((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {
+    // Records of other cells may have arrived before, out of the writer's order. A tombstone has
+    // no ticket: it is no draft's.
+    if (ticket !== 0 && ((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {
       journal.set(writerAt + SLOT_PUBLISHED, ticket)
+    }
+    if (m[record + RECORD_DROP_ROOT] === 2) {
+      journal.publish(cellAt + CELL_LINE, readWide(m, record + RECORD_NUMBER) | 0)
     }
     journal.set(cellAt + CELL_ARRIVED, record)
     journal.set(cellAt + CELL_ARRIVING, 0)

@@ -2,7 +2,7 @@
  * The root cells, as rounds see them.
  *
  * **Invariants.** A cell counts once it is named; before that it belongs to the thread that claimed
- * it.
+ * it, which writes its L words too: they are read only after the state says that it has versions.
  *
  * **Ordering.** STATE and ROOT are loaded atomically: whoever sees a record sees it complete.
  *
@@ -16,8 +16,10 @@ import {
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
+  CELL_TOMBSTONE,
   CELL_WORDS,
   type Layout,
+  STATE_MASK,
   ZOMBIE_AT,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -28,11 +30,25 @@ export function cellAt(layout: Layout, cell: number): Offset {
   return layout.cellsAt + cell * CELL_WORDS
 }
 
-/** The newest record of a named cell, else 0. */
+export function hasVersions(state: number): boolean {
+  return (state & STATE_MASK) === CELL_NAMED
+}
+
+/** The newest record of a named cell, a tombstone included; else 0. */
 export function namedRoot(memory: Memory, cell: number): Offset {
   const at = cellAt(memory.layout, cell)
-  if (memory.words.load(at + CELL_STATE) !== CELL_NAMED) return 0
+  if (!hasVersions(memory.words.load(at + CELL_STATE))) return 0
   return memory.words.load(at + CELL_ROOT)
+}
+
+/** The record that ends the cell's branch. It is part of the cell, and no block. */
+export function tombstoneOf(cellAt: Offset): Offset {
+  return cellAt + CELL_TOMBSTONE
+}
+
+/** Is the record part of a cell, and no block? */
+export function isTombstone(layout: Layout, record: Offset): boolean {
+  return record < layout.slotsAt
 }
 
 /** Records that have not departed, and zombies; under the lock. */

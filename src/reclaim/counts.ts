@@ -13,7 +13,8 @@
  */
 
 import { corrupt } from '../errors.ts'
-import { isReference, nodeOf } from '../memory/kinds.ts'
+import { COUNTED_SERIAL } from '../memory/counted.ts'
+import { COUNTED, isReference, nodeOf } from '../memory/kinds.ts'
 import { DEAD_AT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Journal } from './journal.ts'
@@ -39,16 +40,20 @@ export class Counts {
   }
 
   release(word: number): void {
-    if (!isReference(word)) return
-    const node = nodeOf(word)
+    if (isReference(word)) this.drop(nodeOf(word), 1)
+  }
+
+  /** Takes `uses` off a count. */
+  drop(node: Offset, uses: number): void {
     const journal = this.#journal
     const count = journal.get(node + 1)
-    if (count <= 0) throw corrupt(`a released node has count ${count}`, { node, count })
+    if (count < uses) throw corrupt(`a released node has count ${count}`, { node, count })
     if (count === COUNT_MAX) return
-    if (count > 1) {
-      journal.set(node + 1, count - 1)
+    if (count > uses) {
+      journal.set(node + 1, count - uses)
       return
     }
+    if ((journal.get(node) & 15) === COUNTED) journal.set(node + COUNTED_SERIAL, 0)
     journal.set(node + 1, journal.get(DEAD_AT))
     journal.set(DEAD_AT, node)
   }

@@ -14,7 +14,6 @@
 import { RootswapError } from '../errors.ts'
 import {
   CELL_CURSOR,
-  CELL_NAMED,
   CELL_STATE,
   CELL_WORDS,
   FREEZE_AT,
@@ -22,6 +21,7 @@ import {
   SLOT_TICKET,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import { hasVersions } from './cells.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 
@@ -72,9 +72,8 @@ export function goToBoundary({ memory, round }: Reclaimer, waitMs: number): bool
 function atBoundary(memory: Memory): boolean {
   for (let cell = 0; cell < memory.layout.cells; cell++) {
     const at = memory.layout.cellsAt + cell * CELL_WORDS
-    if (memory.words.load(at + CELL_STATE) === CELL_NAMED && memory.m[at + CELL_CURSOR] !== 0) {
-      return false
-    }
+    if (!hasVersions(memory.words.load(at + CELL_STATE))) continue
+    if (memory.m[at + CELL_CURSOR] !== 0) return false
   }
   return true
 }

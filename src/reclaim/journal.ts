@@ -7,7 +7,9 @@
  * owner of the lock (or its reaper) touches the words that the pairs name.
  *
  * **Ordering.** Arm after the last pair, disarm after the last word: both atomic stores, the rest
- * plain. A transaction reads its own pending values through a private table.
+ * plain, but for words that others read without the lock: those are stored atomically (`publish`),
+ * in the order in which the transaction first named them. A transaction reads its own pending
+ * values through a private table.
  *
  * **Progress.** Wait-free: bounded by the journal's capacity.
  *
@@ -19,8 +21,14 @@ import { corrupt } from '../errors.ts'
 import type { Layout } from '../memory/layout.ts'
 import type { Offset, Words } from '../memory/words.ts'
 
-const TABLE_BITS = 14
-const TABLE_SIZE = 1 << TABLE_BITS
+/** Most transactions are small, and their table stays in the nearest cache. */
+const SMALL_BITS = 9
+const LARGE_BITS = 14
+/** Pairs of a small table: a quarter of its places. */
+const SMALL_MAX = 1 << (SMALL_BITS - 2)
+/** Set in a pair's address: the word is stored atomically. */
+const ATOMIC = 0x80000000 | 0
+const HASH = 0x9e3779b1 | 0
 
 export class Journal {
   readonly #words: Words
@@ -28,9 +36,13 @@ export class Journal {
   readonly #armedAt: Offset
   readonly #pairsAt: Offset
   readonly #pairsMax: number
-  /** Pending pair of an address: open addressing; an entry counts if its stamp is current. Made by
-   *  the first change: a thread that only reads never needs its 128 KB. */
-  #table: Int32Array | undefined
+  /** Pending pair of an address: open addressing; an entry counts if its stamp is current. */
+  readonly #small = new Int32Array(2 << SMALL_BITS)
+  /** Made by the first large transaction: 128 KB that few threads need. */
+  #large: Int32Array | undefined
+  /** The one in use, and how far its hashes are shifted. */
+  #table: Int32Array = this.#small
+  #shift = 32 - SMALL_BITS
   #stamp = 1
   #count = 0
   /** Told how the open transaction ended; for poison. */
@@ -60,17 +72,58 @@ export class Journal {
   }
 
   set(at: Offset, value: number): void {
+    this.#note(at, at, value)
+  }
+
+  /** As `set`, for a word that other threads read without the lock. */
+  publish(at: Offset, value: number): void {
+    this.#note(at, at | ATOMIC, value)
+  }
+
+  #note(at: Offset, address: number, value: number): void {
     const m = this.#m
     const pair = this.#find(at)
     if (pair >= 0) {
       m[this.#pairsAt + 2 * pair + 1] = value
       return
     }
-    if (this.#count === this.#pairsMax) throw corrupt('a transaction outgrew the journal')
+    this.#add(at, address, value)
+  }
+
+  /** Adds to a word; returns what it will be. */
+  add(at: Offset, more: number): number {
+    const pair = this.#find(at)
+    const value = ((this.#m[pair < 0 ? at : this.#pairsAt + 2 * pair + 1] as number) + more) | 0
+    if (pair < 0) this.#add(at, at, value)
+    else this.#m[this.#pairsAt + 2 * pair + 1] = value
+    return value
+  }
+
+  /** Sets a word; returns what it would have been. */
+  exchange(at: Offset, value: number): number {
+    const pair = this.#find(at)
+    const old = this.#m[pair < 0 ? at : this.#pairsAt + 2 * pair + 1] as number
+    if (pair < 0) this.#add(at, at, value)
+    else this.#m[this.#pairsAt + 2 * pair + 1] = value
+    return old
+  }
+
+  #add(at: Offset, address: number, value: number): void {
     this.#insert(at, this.#count)
-    m[this.#pairsAt + 2 * this.#count] = at
+    this.#push(address, value)
+  }
+
+  #push(address: number, value: number): void {
+    const m = this.#m
+    if (this.#count === this.#pairsMax) throw corrupt('a transaction outgrew the journal')
+    m[this.#pairsAt + 2 * this.#count] = address
     m[this.#pairsAt + 2 * this.#count + 1] = value
     this.#count++
+  }
+
+  /** As `set`, for a word that the open transaction neither has nor asks for again. */
+  append(at: Offset, value: number): void {
+    this.#push(at, value)
   }
 
   /** Makes the transaction happen, as a whole, whenever this thread dies. */
@@ -80,6 +133,7 @@ export class Journal {
     this.#apply(this.#count)
     this.#words.store(this.#armedAt, 0)
     this.#count = 0
+    this.#useSmall()
     this.#stamp++
     if (this.#stamp === 0x3ffff) this.#forget()
     this.ended?.(true)
@@ -88,6 +142,7 @@ export class Journal {
   /** Forgets what the open transaction wrote; used where an error unwinds out of a round. */
   discard(): void {
     this.#count = 0
+    this.#useSmall()
     this.#forget()
     this.ended?.(false)
   }
@@ -107,39 +162,58 @@ export class Journal {
     const m = this.#m
     const end = this.#pairsAt + 2 * count
     for (let at = this.#pairsAt; at < end; at += 2) {
-      m[m[at] as number] = m[at + 1] as number
+      const address = m[at] as number
+      const value = m[at + 1] as number
+      if (address >= 0) m[address] = value
+      else this.#words.store(address & ~ATOMIC, value)
     }
   }
 
   #find(at: Offset): number {
     if (this.#count === 0) return -1
-    const table = this.#table as Int32Array // a pair is pending
-    let index = slotOf(at)
+    const table = this.#table
+    const mask = table.length - 1
+    let index = 2 * (Math.imul(at, HASH) >>> this.#shift)
     for (;;) {
       // bound: the table is at most a quarter full
-      const entry = table[2 * index + 1] as number
+      const entry = table[index + 1] as number
       if (entry >>> 13 !== this.#stamp) return -1
-      if (table[2 * index] === at) return entry & 0x1fff
-      index = (index + 1) & (TABLE_SIZE - 1)
+      if (table[index] === at) return entry & 0x1fff
+      index = (index + 2) & mask
     }
   }
 
   #insert(at: Offset, pair: number): void {
-    const table = (this.#table ??= new Int32Array(TABLE_SIZE * 2))
-    let index = slotOf(at)
-    while ((table[2 * index + 1] as number) >>> 13 === this.#stamp) {
-      index = (index + 1) & (TABLE_SIZE - 1) // bound: as in find
+    if (pair >= SMALL_MAX && this.#table === this.#small) this.#useLarge()
+    const table = this.#table
+    const mask = table.length - 1
+    let index = 2 * (Math.imul(at, HASH) >>> this.#shift)
+    while ((table[index + 1] as number) >>> 13 === this.#stamp) {
+      index = (index + 2) & mask // bound: as in find
     }
-    table[2 * index] = at
-    table[2 * index + 1] = (this.#stamp << 13) | pair
+    table[index] = at
+    table[index + 1] = (this.#stamp << 13) | pair
+  }
+
+  #useSmall(): void {
+    this.#table = this.#small
+    this.#shift = 32 - SMALL_BITS
+  }
+
+  /** Within a transaction: its pairs move to the large table. */
+  #useLarge(): void {
+    const old = this.#small
+    this.#table = this.#large ??= new Int32Array(2 << LARGE_BITS)
+    this.#shift = 32 - LARGE_BITS
+    for (let at = 0; at < old.length; at += 2) {
+      const entry = old[at + 1] as number
+      if (entry >>> 13 === this.#stamp) this.#insert(old[at] as Offset, entry & 0x1fff)
+    }
   }
 
   #forget(): void {
-    this.#table?.fill(0)
+    this.#small.fill(0)
+    this.#large?.fill(0)
     this.#stamp = 1
   }
-}
-
-function slotOf(at: Offset): number {
-  return Math.imul(at, 0x9e3779b1) >>> (32 - TABLE_BITS)
 }

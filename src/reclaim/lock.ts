@@ -14,7 +14,7 @@
  * back for another thread before.
  */
 
-import { LOCK_AT } from '../memory/layout.ts'
+import { LOCK_AT, LOCK_WAITERS_AT } from '../memory/layout.ts'
 import type { Words } from '../memory/words.ts'
 
 export class ReclaimLock {
@@ -38,7 +38,8 @@ export class ReclaimLock {
   give(): void {
     this.#words.store(LOCK_AT, 0) // [lock-give] Pairs with [lock-take].
     this.#held = false
-    this.#words.notify(LOCK_AT)
+    // A waiter counts itself before it looks at the lock, so it is seen here or sees the store.
+    if (this.#words.load(LOCK_WAITERS_AT) !== 0) this.#words.notify(LOCK_AT)
   }
 
   /** Takes the lock over from a thread that is known to be dead; false if it did not hold it. */
@@ -51,6 +52,17 @@ export class ReclaimLock {
   /** Does this thread hold it? Between two calls it does only if an error unwound past `give`. */
   get isHeld(): boolean {
     return this.#held
+  }
+
+  /** Waits until the lock may have changed hands; false after a millisecond in vain. */
+  awaitGive(): boolean {
+    const words = this.#words
+    const owner = words.load(LOCK_AT)
+    if (owner === 0) return true
+    words.add(LOCK_WAITERS_AT, 1)
+    const end = words.wait(LOCK_AT, owner, 1)
+    words.add(LOCK_WAITERS_AT, -1)
+    return end !== 'timed-out'
   }
 
   /** The owner's tag, or 0. */

@@ -12,7 +12,8 @@
  */
 
 import { CHUNK_HEAD, chunkEntries } from '../memory/allocator.ts'
-import { SLOT_LOG, SLOT_LOG_COUNT } from '../memory/layout.ts'
+import { referenceTo, TAG_NODE } from '../memory/kinds.ts'
+import { SLOT_LINK, SLOT_LOG, SLOT_LOG_COUNT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Offset } from '../memory/words.ts'
 
@@ -29,4 +30,15 @@ export function eachLogged(memory: Memory, slotAt: Offset, visit: (block: Offset
     visit(m[chunk + CHUNK_HEAD + (index % entries)] as number)
     if (index % entries === 0) chunk = m[chunk + 2] as number
   }
+}
+
+/** Is a draft of one block published by the reference that SLOT_LINK tells of? So a block is handed
+ *  over by one store, without the lock: whoever owns the reference keeps its block while the slot
+ *  tells of it. */
+export function isLinked(memory: Memory, slotAt: Offset): boolean {
+  const { words, m } = memory
+  const at = words.load(slotAt + SLOT_LINK)
+  if (at === 0 || m[slotAt + SLOT_LOG_COUNT] !== 1) return false
+  const block = m[(m[slotAt + SLOT_LOG] as number) + CHUNK_HEAD] as number
+  return words.load(at) === referenceTo(block, TAG_NODE)
 }

@@ -3,9 +3,9 @@
  * under the lock, and can itself die at any step: each step is a transaction, or idempotent.
  *
  * **Invariants.** A slot is reaped only while its STATE names the dead thread. Order: journal (if
- * the dead held the lock), arrivals, draft, caches, chunks, spans, words, slot; the slot is last,
- * so that its tag stays good for the lock until everything is done. A thread that reaps itself
- * holds the lock by that very tag, and gives it before the slot.
+ * the dead held the lock), arrivals, draft, holds, caches, chunks, spans, words, slot; the slot is
+ * last, so that its tag stays good for the lock until everything is done. A thread that reaps
+ * itself holds the lock by that very tag, and gives it before the slot.
  *
  * **Ordering.** The exit event happens after everything that the dead thread did. `[slot-free]` the
  * store that frees the slot Pairs with [slot-claim].
@@ -17,7 +17,7 @@
  * head of a cache; the first steps settle that, by looking, so they may run again.
  */
 
-import { CHUNK_HEAD, chunkEntries } from '../memory/allocator.ts'
+import { CHUNK_HEAD, chunkEntries, chunkWordsOf } from '../memory/allocator.ts'
 import { spanAt, spanOf, unclaimSpans } from '../memory/span-table.ts'
 import { kindOf, SHAPE, sizeClassOf } from '../memory/kinds.ts'
 import {
@@ -32,14 +32,17 @@ import {
   SLOT_CACHED_WORDS,
   SLOT_CACHES,
   SLOT_GENERATION,
+  SLOT_HOLD_CHAIN,
   SLOT_LEASE_CHAIN,
   SLOT_LEASE_COUNT,
   SLOT_LEASES,
+  SLOT_LINK,
   SLOT_LOG,
   SLOT_LOG_COUNT,
   SLOT_PUBLISHED,
   SLOT_READING,
   SLOT_SECTION,
+  SLOT_SNAPSHOTS,
   SLOT_STATE,
   SLOT_TICKET,
   SLOT_WAITING,
@@ -56,15 +59,17 @@ import type { Memory } from '../memory/memory.ts'
 import { LARGE } from '../memory/size-classes.ts'
 import type { Offset } from '../memory/words.ts'
 import { slotOfTag, tagOf } from '../memory/tag.ts'
-import type { Reclaimer } from './reclaimer.ts'
-import { slotAt, slotsInUse } from './slots.ts'
+import { Counts } from './counts.ts'
+import { eachHold } from './holds.ts'
+import { isLinked } from './log.ts'
+import { DEFAULT_TUNING, Reclaimer } from './reclaimer.ts'
+import { slotAt, slotsInUse, threadOfSlot } from './slots.ts'
 
 /** Slots of a dead thread that it left in this heap. */
 export function slotsOfThread(memory: Memory, threadId: number): number[] {
   const found: number[] = []
   for (let slot = 0; slot < slotsInUse(memory.words); slot++) {
-    const at = slotAt(memory.layout, slot)
-    if (memory.words.load(at + SLOT_STATE) === threadId + 1) found.push(slot)
+    if (threadOfSlot(memory, slot) === threadId) found.push(slot)
   }
   return found
 }
@@ -96,7 +101,8 @@ export function reapSlot(
     new Reaping(reclaimer, slot, dead).run()
     // Who leaves gives the lock before the slot: the owner of a lock is found by its slot.
     if (slot === reclaimer.slot.index) lock.give()
-    memory.words.store(at + SLOT_STATE, 0) // [slot-free] Pairs with [slot-claim].
+    // [slot-free] Pairs with [slot-claim]. Not where a newcomer took the slot over to reap it.
+    memory.words.compareExchange(at + SLOT_STATE, threadId + 1, 0)
     if (slot === reclaimer.slot.index) return true
   }
   lock.give()
@@ -106,6 +112,27 @@ export function reapSlot(
 /** Leaves the heap: a thread reaps its own slot, as if it had died between two operations. */
 export function releaseOwnSlot(reclaimer: Reclaimer, threadId: number, waitMs: number): boolean {
   return reapSlot(reclaimer, reclaimer.slot.index, threadId, waitMs)
+}
+
+/**
+ * Reaps a slot of a dead thread for one that has no slot of its own, since all are taken: it takes
+ * the slot over, which then is its own to leave. Should it die there, it is reaped as its owner.
+ * Returns false when the lock was not to be had.
+ */
+export function reapForNewcomer(
+  memory: Memory,
+  { slot, threadId: deadId }: { readonly slot: number; readonly threadId: number },
+  newcomer: { readonly threadId: number; readonly waitMs: number },
+): boolean {
+  const { words, m, layout } = memory
+  const at = slotAt(layout, slot)
+  const [dead, own] = [deadId + 1, newcomer.threadId + 1]
+  if (words.compareExchange(at + SLOT_STATE, dead, own) !== dead) return true
+  const taken = { index: slot, at, tag: tagOf(slot, m[at + SLOT_GENERATION] as number) }
+  const reclaimer = new Reclaimer(memory, taken, DEFAULT_TUNING, chunkWordsOf(memory))
+  if (releaseOwnSlot(reclaimer, newcomer.threadId, newcomer.waitMs)) return true
+  words.compareExchange(at + SLOT_STATE, own, dead)
+  return false
 }
 
 class Reaping {
@@ -136,6 +163,7 @@ class Reaping {
     this.#settleEntry()
     this.#dropEmptyChunk() // again: the entry may have been the newest chunk's only one
     this.#freeDraft()
+    this.#releaseHolds()
     this.#freeCaches()
     this.#freeChunks()
     this.#unclaimStraySpans()
@@ -173,7 +201,7 @@ class Reaping {
   /** The newest chunk may still be the head of its cache: it stays in the cache. */
   #settleChunks(): void {
     const m = this.#m
-    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
+    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN, SLOT_HOLD_CHAIN]) {
       const chunk = m[this.#at + link] as number
       if (chunk !== 0 && this.#isCacheHead(chunk)) m[this.#at + link] = m[chunk + 2] as number
     }
@@ -206,6 +234,7 @@ class Reaping {
     const m = this.#m
     const ticket = m[this.#at + SLOT_TICKET] as number
     if (ticket === 0 || ticket === m[this.#at + SLOT_PUBLISHED]) return
+    if (isLinked(this.#memory, this.#at)) return
     const { journal } = this.#reclaimer
     const entries = chunkEntries(this.#memory.classes)
     for (let count = m[this.#at + SLOT_LOG_COUNT] as number; count > 0; count--) {
@@ -215,6 +244,19 @@ class Reaping {
       journal.commit()
       if ((count - 1) % entries === 0 && count > 1) this.#freeChunk(SLOT_LOG)
     }
+  }
+
+  /** Counted blocks that the thread held; what nobody else holds is freed by a round. */
+  #releaseHolds(): void {
+    const { journal, spans } = this.#reclaimer
+    const counts = new Counts(journal, spans, Infinity)
+    const chunkWords = chunkWordsOf(this.#memory)
+    eachHold(this.#m, this.#at, chunkWords, (block, uses, at) => {
+      counts.drop(block, uses)
+      journal.set(at, 0)
+      journal.set(at + 1, 0)
+      journal.commit()
+    })
   }
 
   #freeCaches(): void {
@@ -233,7 +275,7 @@ class Reaping {
   }
 
   #freeChunks(): void {
-    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
+    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN, SLOT_HOLD_CHAIN]) {
       while (this.#m[this.#at + link] !== 0) this.#freeChunk(link) // bound: chunks of the slot
     }
   }
@@ -274,6 +316,8 @@ class Reaping {
     }
     for (let index = 0; index < SLOT_LEASE_COUNT; index++) words.store(at + SLOT_LEASES + index, 0)
     words.store(at + SLOT_TICKET, 0)
+    words.store(at + SLOT_LINK, 0)
+    words.store(at + SLOT_SNAPSHOTS, 0)
     for (const word of [SLOT_SECTION, SLOT_READING]) {
       const value = words.load(at + word)
       if ((value & 1) === 1) words.store(at + word, (value + 1) | 0)
@@ -292,7 +336,8 @@ class Reaping {
   /** The next owner's tag differs. Once too often, where a reaper dies here, does no harm. */
   #endGeneration(): void {
     const generationAt = this.#at + SLOT_GENERATION
-    this.#m[generationAt] = ((this.#m[generationAt] as number) + 1) & 0x3fff
+    // [generation-end] Pairs with [generation-check]: seen by threads without the lock.
+    this.#memory.words.store(generationAt, ((this.#m[generationAt] as number) + 1) & 0x3fff)
   }
 
   #free(block: Offset): void {

@@ -19,11 +19,13 @@ import type { Allocator, Supply } from '../memory/allocator.ts'
 import { FREED_AT, FREEZE_AT, MAX_WAIT_MS_AT, REQUEST_AT, ROUND_AT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Offset } from '../memory/words.ts'
+import { giveUpHistory } from './history.ts'
 import { Journal } from './journal.ts'
 import { ReclaimLock } from './lock.ts'
 import { Round, type SliceEnd } from './round.ts'
 import { reportSlots, type Slot } from './slots.ts'
 import { Spans } from './spans.ts'
+import { type RoundObserver, timedSlice } from './timing.ts'
 
 export interface ReclaimTuning {
   /** Entries and nodes that one slice may process. */
@@ -51,8 +53,17 @@ export class Reclaimer implements Supply {
   #allocator: Allocator | undefined
   /** The last refill did not get the lock, so it says nothing about what is free. */
   #missedLock = false
+  /** The last try to relieve ended where another thread stood. */
+  #blocked = false
   /** The heap seems full: the next refill waits for the lock. */
   #pressed = false
+  /** Hears of finished rounds. */
+  observer: RoundObserver | undefined
+  /** Asked where another thread is in the way, with the lock or in a section: reaps who is known to
+   *  be dead; whether it did. */
+  reapDead: (() => boolean) | undefined
+  /** The thread gave its slot back: who heard of a round may have closed the heap. */
+  hasLeft = false
 
   constructor(memory: Memory, slot: Slot, tuning: ReclaimTuning, chunkWords: number) {
     this.memory = memory
@@ -70,18 +81,30 @@ export class Reclaimer implements Supply {
 
   /** Runs at most `slices` slices, while there is work and the lock is to be had; never waits. */
   attempt(slices: number): SliceEnd | 'busy' {
+    return this.#attempt(slices, false)
+  }
+
+  #attempt(slices: number, inAllocation: boolean): SliceEnd | 'busy' {
     const { words } = this.memory
+    const { observer } = this
     for (let left = slices; ; left--) {
       if (!this.lock.tryTake()) {
         words.store(REQUEST_AT, 1) // [request-set] Pairs with [request-check].
-        if (!this.lock.tryTake() && !this.#retake()) return 'busy'
+        if (!this.lock.tryTake() && !this.#retake() && !this.#takeFromDead()) return 'busy'
       }
       if (words.load(REQUEST_AT) !== 0) words.store(REQUEST_AT, 0)
-      const end = this.round.slice()
+      const timed =
+        observer?.isActive === true ? timedSlice(this.memory, this.round, observer) : undefined
+      const end = timed === undefined ? this.round.slice() : timed.end
       this.#freed = this.memory.m[FREED_AT] as number
       this.lock.give()
+      if (timed?.report !== undefined) observer?.finished(timed.report, inAllocation)
+      if (this.hasLeft) return end
       // [request-check] Pairs with [request-set]. Going on means that another thread published.
-      const again = end === 'more' || (end === 'idle' && words.load(REQUEST_AT) !== 0)
+      const again =
+        end === 'more' ||
+        (end === 'idle' && words.load(REQUEST_AT) !== 0) ||
+        (end === 'waiting' && this.reapDead?.() === true)
       if (!again || left <= 1) return end
     }
   }
@@ -103,13 +126,27 @@ export class Reclaimer implements Supply {
     return true
   }
 
+  #takeFromDead(): boolean {
+    return this.reapDead?.() === true && this.lock.tryTake()
+  }
+
   /** Takes the lock, waiting a millisecond at a time for at most `waitMs`; false if not got. */
   takeLock(waitMs: number): boolean {
     const { words } = this.memory
     for (let waited = 0; ; waited++) {
-      if (this.lock.tryTake() || this.#retake()) return true
+      if (this.lock.tryTake() || this.#retake() || this.#takeFromDead()) return true
       if (waited >= waitMs) return false
       words.wait(ROUND_AT, words.load(ROUND_AT), 1)
+    }
+  }
+
+  /** As `takeLock`, but woken when the lock is given: for short transactions of many threads. */
+  takeSoon(waitMs: number): boolean {
+    for (let waited = 0; ;) {
+      if (this.lock.tryTake() || this.#retake() || this.#takeFromDead()) return true
+      if (waited >= waitMs) return false
+      // Woken, or changed before: another thread had the lock, and has given it.
+      if (!this.lock.awaitGive()) waited++
     }
   }
 
@@ -129,15 +166,32 @@ export class Reclaimer implements Supply {
 
   relieve(attempt: number): boolean {
     const { words, m } = this.memory
-    if (attempt > (m[MAX_WAIT_MS_AT] as number)) return false
     const before = this.#freed
     this.#pressed = true
-    const end = this.attempt(SLICES_TO_RELIEVE)
+    // What is kept while memory lasts goes first, however long that takes.
+    // But nothing departs while a section or the lock stays where it is.
+    const late = attempt > (m[MAX_WAIT_MS_AT] as number)
+    if (late && (this.#blocked || !this.giveUpHistory())) return false
+    let end = this.#attempt(SLICES_TO_RELIEVE, true)
+    while (this.#freed === before && end === 'idle' && this.giveUpHistory()) {
+      // bound: versions that are kept
+      end = this.#attempt(SLICES_TO_RELIEVE, true)
+    }
+    this.#blocked = end === 'waiting' || end === 'busy'
     if (this.#freed !== before) return true
     // Nothing to reclaim is the end only for who could look into the free lists.
     if (end === 'idle' && !this.#missedLock) return attempt === 0
     words.wait(ROUND_AT, words.load(ROUND_AT), 1)
     return true
+  }
+
+  /** Lets the oldest of the versions that are kept while memory lasts depart with the next round;
+   *  false where there are none, or the lock was taken. */
+  giveUpHistory(): boolean {
+    if (!this.lock.tryTake()) return false
+    const given = giveUpHistory(this.memory)
+    this.lock.give()
+    return given
   }
 
   full(requestedWords: number): RootswapError {

@@ -3,19 +3,21 @@
  * under the lock; the state of the round is in shared words, so that any other goes on.
  *
  * The order is part of the correctness (design: five plausible reorderings are use after free):
- * load the tops; wait for the sections that are open; scan the leases; let the records arrive,
- * oldest first; let old versions depart, oldest first; release zombies nobody holds; cascade.
+ * end the branches that nobody holds; load the tops, raise the floors; wait for the sections that
+ * are open; scan the leases; let the records arrive, oldest first; let old versions depart, oldest
+ * first; release zombies nobody holds; cascade.
  *
  * **Invariants.** I1: a version departs only after every section closed that was open when its
  * successor was seen as root. I5: at each entry boundary rc(n) = edges to n from live nodes +
  * undeparted or zombie records whose root is n - marks "kept" on n in undeparted deltas -
  * unarrived inc entries on n. I6: all arrivals precede the first decrement. I8: a node is freed
- * iff its count is 0. Every L word changes only in a transaction (I11), but for PHASE, TOP and
- * SNAPSHOT, which a crash resets, and NEXT, which is set to the same value again.
+ * iff its count is 0. Every L word changes only in a transaction (I11), but for PHASE, TOP,
+ * SNAPSHOT and SLICES, which a crash resets or leaves, and NEXT, set to the same value again.
  *
  * **Ordering.** `[section-scan]` tops are loaded before the section words. Pairs with
- * [section-enter]. `[lease-scan]` leases are scanned after both; they may be scanned again at any
- * later time, since a version below the top cannot be leased anew.
+ * [section-enter]. `[lease-scan]` leases are scanned after both, and again in each slice: a version
+ * below the top is leased anew only by who finds it at or above the floor, in a section that this
+ * round waited for or that saw the floor, or under the lock, between two slices.
  *
  * **Progress.** A slice is bounded; it never waits. Where a section is still open it returns and
  * the next publisher tries again.
@@ -28,14 +30,19 @@ import { corrupt } from '../errors.ts'
 import { isReference, nodeOf, referenceCount, referencesAt } from '../memory/kinds.ts'
 import {
   BEGUN_AT,
+  CELL_BRANCH,
   CELL_CURSOR,
   CELL_DEPARTED,
+  CELL_DROPPED,
+  CELL_HISTORY,
   CELL_OLDEST,
+  CELL_ROOT,
+  CELL_STATE,
   CELL_TOP,
   DEAD_AT,
-  LEASE_SOFT,
   PHASE_AT,
   ROUND_AT,
+  SLICES_AT,
   SLOT_SECTION,
   SLOT_SNAPSHOT,
   ZOMBIE_AT,
@@ -52,13 +59,17 @@ import {
   RECORD_ROOT,
   RECORD_STATE,
   readWide,
+  STATE_SHELL,
+  STATE_ZOMBIE,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
 import { Arrivals } from './arrivals.ts'
-import { cellAt as positionOf, namedRoot } from './cells.ts'
+import { Branches } from './branches.ts'
+import { cellAt as positionOf, hasVersions, isTombstone, namedRoot } from './cells.ts'
 import { COUNT_MAX, Counts } from './counts.ts'
+import { isKept, mayDepart, raiseFloor } from './history.ts'
 import type { Journal } from './journal.ts'
-import { scanLeases } from './leases.ts'
+import { Leased } from './leased.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 import type { Spans } from './spans.ts'
 
@@ -70,9 +81,6 @@ export const PHASE_RUNNING = 2
 
 /** What a slice ended with. */
 export type SliceEnd = 'more' | 'waiting' | 'idle'
-
-/** Up to so many leases are searched one by one. */
-const FEW_LEASES = 32
 
 export interface RoundLimits {
   /** Entries and nodes that one slice may process. */
@@ -90,9 +98,9 @@ export class Round {
   readonly #spans: Spans
   readonly #counts: Counts
   readonly #arrivals: Arrivals
+  readonly #branches: Branches
   readonly #limits: RoundLimits
-  /** Records that leases name, since the last scan. */
-  #leased: readonly number[] | ReadonlySet<number> = []
+  readonly #leased: Leased
   #budget = 0
 
   constructor(memory: Memory, journal: Journal, spans: Spans, limits: RoundLimits) {
@@ -102,6 +110,8 @@ export class Round {
     this.#spans = spans
     this.#counts = new Counts(journal, spans, limits.batchPairs)
     this.#arrivals = new Arrivals(memory, journal, this.#counts)
+    this.#branches = new Branches(memory, journal, this.#counts, limits.chunkWords)
+    this.#leased = new Leased(memory, limits.chunkWords)
     this.#limits = limits
   }
 
@@ -109,17 +119,22 @@ export class Round {
   slice(): SliceEnd {
     const m = this.#m
     this.#budget = this.#limits.slice
+    this.#memory.words.store(SLICES_AT, ((m[SLICES_AT] as number) + 1) | 0)
     if (m[PHASE_AT] === PHASE_IDLE && !this.#begin()) return this.#drain() ? 'idle' : 'more'
     if (m[PHASE_AT] === PHASE_WAITING) {
-      if (!this.#sectionsClosed()) return 'waiting'
-      m[PHASE_AT] = PHASE_RUNNING
+      if (!this.#sectionsClosed()) {
+        this.#drain() // nobody can see what is dead
+        return 'waiting'
+      }
+      this.#memory.words.store(PHASE_AT, PHASE_RUNNING)
     }
-    this.#scan()
+    this.#leased.scan()
     this.#arrivals.arrive()
     if (!this.#departAll() || !this.#releaseZombies() || !this.#drain()) return 'more'
-    m[PHASE_AT] = PHASE_IDLE
+    this.#memory.words.store(PHASE_AT, PHASE_IDLE)
     this.#memory.words.store(ROUND_AT, ((m[ROUND_AT] as number) + 1) | 0)
-    return this.#pending() ? 'more' : 'idle'
+    const { departures, orphans } = this.#pending()
+    return departures || orphans.length > 0 ? 'more' : 'idle'
   }
 
   /** Lets every published record arrive; the reaper and `verify` begin with it. */
@@ -129,33 +144,49 @@ export class Round {
 
   /** After a crash: whatever round was open begins again at its tops. */
   restart(): void {
-    this.#m[PHASE_AT] = PHASE_IDLE
+    this.#memory.words.store(PHASE_AT, PHASE_IDLE)
+    this.#branches.settle()
   }
 
-  /** Is there a version to depart, or a zombie that nobody holds? */
-  #pending(): boolean {
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      const newest = namedRoot(this.#memory, cell)
-      const oldest = this.#m[positionOf(this.#memory.layout, cell) + CELL_OLDEST] as number
-      if (newest !== 0 && newest !== oldest) return true
+  /** Is there a version to depart, or a cell to free, and which branches are to end? */
+  #pending(): { departures: boolean; orphans: readonly number[] } {
+    const { words, layout } = this.#memory
+    const branches: number[] = []
+    let departures = false
+    for (let cell = 0; cell < layout.cells; cell++) {
+      const at = positionOf(layout, cell)
+      const state = words.load(at + CELL_STATE)
+      if (!hasVersions(state)) continue
+      if (state === CELL_BRANCH) branches.push(cell)
+      departures ||=
+        state === CELL_DROPPED || mayDepart(this.#memory, at, words.load(at + CELL_ROOT))
     }
-    return false
+    return { departures, orphans: this.#branches.orphansOf(branches) }
   }
 
   #begin(): boolean {
     const m = this.#m
     const { words } = this.#memory
-    if (!this.#pending() && m[ZOMBIE_AT] === 0) return false
+    const { departures, orphans } = this.#pending()
+    if (!departures && orphans.length === 0 && m[ZOMBIE_AT] === 0) {
+      this.#noteKept()
+      return false
+    }
+    this.#branches.end(orphans)
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
-      m[positionOf(this.#memory.layout, cell) + CELL_TOP] = namedRoot(this.#memory, cell)
+      const top = namedRoot(this.#memory, cell)
+      if (top === 0) continue // its words are the claimer's
+      const at = positionOf(this.#memory.layout, cell)
+      m[at + CELL_TOP] = top
+      raiseFloor(this.#memory, at, top)
     }
     const slots = slotsInUse(words)
     for (let slot = 0; slot < slots; slot++) {
       const at = slotAt(this.#memory.layout, slot)
-      m[at + SLOT_SNAPSHOT] = words.load(at + SLOT_SECTION) // [section-scan]
+      words.store(at + SLOT_SNAPSHOT, words.load(at + SLOT_SECTION)) // [section-scan]
     }
-    m[BEGUN_AT] = ((m[BEGUN_AT] as number) + 1) | 0
-    m[PHASE_AT] = PHASE_WAITING
+    words.store(BEGUN_AT, ((m[BEGUN_AT] as number) + 1) | 0)
+    words.store(PHASE_AT, PHASE_WAITING)
     return true
   }
 
@@ -168,26 +199,9 @@ export class Round {
       const seen = m[at + SLOT_SNAPSHOT] as number
       if ((seen & 1) === 0) continue
       if (words.load(at + SLOT_SECTION) === seen) return false
-      m[at + SLOT_SNAPSHOT] = 0
+      words.store(at + SLOT_SNAPSHOT, 0)
     }
     return true
-  }
-
-  #scan(): void {
-    const { words, layout } = this.#memory
-    const leased: number[] = []
-    const slots = slotsInUse(words)
-    for (let slot = 0; slot < slots; slot++) {
-      scanLeases(words, slotAt(layout, slot), this.#limits.chunkWords, (lease) => {
-        leased.push(lease & ~LEASE_SOFT)
-      })
-    }
-    this.#leased = leased.length > FEW_LEASES ? new Set(leased) : leased
-  }
-
-  #isLeased(record: Offset): boolean {
-    const leased = this.#leased
-    return leased instanceof Set ? leased.has(record) : (leased as number[]).includes(record)
   }
 
   #departAll(): boolean {
@@ -196,19 +210,36 @@ export class Round {
       const cellAt = positionOf(this.#memory.layout, cell)
       const top = m[cellAt + CELL_TOP] as number
       if (top === 0) continue
+      const ends = isTombstone(this.#memory.layout, top)
       let done = true
-      while (done && (m[cellAt + CELL_OLDEST] as number) !== top) done = this.#depart(cellAt)
-      this.#noteDeparted(cellAt)
+      while (done && (m[cellAt + CELL_OLDEST] as number) !== top) {
+        if (!ends && isKept(this.#memory, cellAt, m[cellAt + CELL_OLDEST] as number)) break
+        done = this.#depart(cellAt)
+      }
+      if (done) this.#noteDeparted(cellAt, top)
+      else if (m[cellAt + CELL_HISTORY] === 0)
+        this.#noteDeparted(cellAt, m[cellAt + CELL_OLDEST] as number)
       if (!done) return false
+      if (ends) this.#branches.recycle(cellAt)
     }
     return true
   }
 
-  /** For the limbo's statistics, outside the transaction: a crash leaves it stale for a round. */
-  #noteDeparted(cellAt: Offset): void {
-    const oldest = this.#m[cellAt + CELL_OLDEST] as number
-    const units = Math.floor(readWide(this.#m, oldest + RECORD_RETIRED) / LIMBO_UNIT)
+  /** For the limbo's statistics, outside the transaction: a crash leaves it stale for a round. What
+   *  is kept as history is not in limbo: after a full round all up to the top is done. */
+  #noteDeparted(cellAt: Offset, record: Offset): void {
+    const units = Math.floor(readWide(this.#m, record + RECORD_RETIRED) / LIMBO_UNIT)
     this.#memory.words.store(cellAt + CELL_DEPARTED, units & LIMBO_MASK)
+  }
+
+  /** No version may depart: what there is of them is history. */
+  #noteKept(): void {
+    const { layout } = this.#memory
+    for (let cell = 0; cell < layout.cells; cell++) {
+      const at = positionOf(layout, cell)
+      const newest = namedRoot(this.#memory, cell) // its words may be the claimer's
+      if (newest !== 0 && this.#m[at + CELL_HISTORY] !== 0) this.#noteDeparted(at, newest)
+    }
   }
 
   /** Lets the oldest version of a cell depart; false when the slice's budget is used up. */
@@ -219,21 +250,21 @@ export class Round {
     const successor = m[version + RECORD_NEXT] as number
     const root = m[version + RECORD_ROOT] as number
     if (journal.get(cellAt + CELL_CURSOR) === 0) {
-      if (this.#isLeased(version)) {
+      if (this.#leased.has(version) || this.#leased.isPlace(version)) {
         // A lease is an implicit fork: the zombie owns one reference to the root.
         if (isReference(root)) this.#counts.increment(nodeOf(root))
-        journal.set(version + RECORD_STATE, 1)
+        journal.set(version + RECORD_STATE, STATE_ZOMBIE)
       }
       journal.set(cellAt + CELL_CURSOR, 1)
       this.#counts.boundary()
     }
     const end = m[successor + RECORD_OUT_WORDS] as number
-    for (;;) {
-      const cursor = journal.get(cellAt + CELL_CURSOR) - 1
-      if (cursor >= end) break
+    let cursor = journal.get(cellAt + CELL_CURSOR) - 1
+    // Bound: entries of the delta.
+    while (cursor < end) {
       if (this.#budget-- <= 0) return this.#stop()
-      const next = this.#departEntry(successor + RECORD_OUT, cursor)
-      journal.set(cellAt + CELL_CURSOR, next + 1)
+      cursor = this.#departEntry(successor + RECORD_OUT, cursor)
+      journal.set(cellAt + CELL_CURSOR, cursor + 1)
       this.#counts.boundary()
     }
     this.#finish(cellAt, version, successor)
@@ -246,12 +277,12 @@ export class Round {
     const node = m[out + cursor] as number
     const drops = m[out + cursor + 1] as number
     const dropsAt = out + cursor + 2
-    const first = referencesAt(m, node)
     const children = referenceCount(m, node, this.#memory.layout)
     this.#counts.ensureRoom(children + this.#spans.pairsToFree(node))
     const count = journal.get(node + 1)
     if (count === 1) {
       // The shell goes; the children that stay change owner without any count traffic.
+      const first = drops === 0 ? 0 : referencesAt(m, node)
       for (let drop = 0; drop < drops; drop++) {
         this.#counts.release(m[first + (m[dropsAt + drop] as number)] as number)
       }
@@ -285,18 +316,19 @@ export class Round {
     const m = this.#m
     const journal = this.#journal
     this.#counts.ensureRoom(this.#spans.pairsToFree(version))
-    if (m[successor + RECORD_DROP_ROOT] === 1)
+    if (m[successor + RECORD_DROP_ROOT] !== 0)
       this.#counts.release(m[version + RECORD_ROOT] as number)
     journal.set(cellAt + CELL_OLDEST, successor)
     journal.set(cellAt + CELL_CURSOR, 0)
-    if (journal.get(version + RECORD_STATE) === 1) {
+    if (journal.get(version + RECORD_STATE) === STATE_ZOMBIE) {
       journal.set(version + RECORD_NEXT, journal.get(ZOMBIE_AT))
       journal.set(ZOMBIE_AT, version)
     } else this.#counts.free(version)
     journal.commit()
   }
 
-  /** Releases every zombie that the scan did not find leased. */
+  /** Releases every zombie that the scan did not find leased. Of one whose leases were all ousted
+   *  the record stays: threads compare the root word with its place (I10). */
   #releaseZombies(): boolean {
     const m = this.#m
     const journal = this.#journal
@@ -304,19 +336,35 @@ export class Round {
     for (;;) {
       const zombie = journal.get(link)
       if (zombie === 0) break
-      if (this.#budget-- <= 0) return this.#stop()
-      if (this.#isLeased(zombie)) {
-        link = zombie + RECORD_NEXT
+      const isPlace = this.#leased.isPlace(zombie)
+      const isShell = m[zombie + RECORD_STATE] === STATE_SHELL
+      if (this.#leased.has(zombie) || (isShell && isPlace && this.#spans.runOf(zombie) <= 1)) {
+        link = zombie + RECORD_NEXT // costs no budget, or many of them would end every slice
         continue
       }
+      if (this.#budget-- <= 0) return this.#stop()
       this.#counts.ensureRoom(this.#spans.pairsToFree(zombie))
+      if (isPlace) {
+        this.#hollow(zombie, isShell)
+        continue
+      }
+      if (!isShell) this.#counts.release(m[zombie + RECORD_ROOT] as number)
       journal.set(link, journal.get(zombie + RECORD_NEXT))
-      this.#counts.release(m[zombie + RECORD_ROOT] as number)
       this.#counts.free(zombie)
       this.#counts.boundary()
     }
     journal.commit()
     return true
+  }
+
+  /** Gives back what a record has but its place: first what its version reaches, then its tail. */
+  #hollow(record: Offset, isShell: boolean): void {
+    if (isShell) this.#spans.trim(record)
+    else {
+      this.#counts.release(this.#m[record + RECORD_ROOT] as number)
+      this.#journal.set(record + RECORD_STATE, STATE_SHELL)
+    }
+    this.#journal.commit()
   }
 
   /** Frees dead nodes and what only they referenced; false when the budget is used up. */
@@ -328,7 +376,8 @@ export class Round {
       if (node === 0) break
       if (this.#budget-- <= 0) return this.#stop()
       const count = referenceCount(m, node, this.#memory.layout)
-      this.#counts.ensureRoom(count + this.#spans.pairsToFree(node))
+      // A counted child that dies takes a second pair, for its serial number.
+      this.#counts.ensureRoom(2 * count + this.#spans.pairsToFree(node))
       journal.set(DEAD_AT, journal.get(node + 1))
       const first = referencesAt(m, node)
       for (let index = 0; index < count; index++) this.#counts.release(m[first + index] as number)

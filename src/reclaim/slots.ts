@@ -64,6 +64,11 @@ export function slotsInUse(words: Words): number {
   return words.load(SLOTS_AT)
 }
 
+/** The id of the thread that has the slot; -1 where none has. */
+export function threadOfSlot({ words, layout }: Memory, slot: number): number {
+  return words.load(slotAt(layout, slot) + SLOT_STATE) - 1
+}
+
 /** Claims a slot for the calling thread. Throws `ERR_TOO_MANY_THREADS`. */
 export function claimSlot(memory: Memory, who: ThreadIdentity): Slot {
   const { words, m, layout } = memory
@@ -91,7 +96,7 @@ export function reportSlots(memory: Memory): SlotReport[] {
   const reports: SlotReport[] = []
   for (let slot = 0; slot < slotsInUse(words); slot++) {
     const at = slotAt(layout, slot)
-    const threadId = words.load(at + SLOT_STATE) - 1
+    const threadId = threadOfSlot(memory, slot)
     if (threadId < 0) continue
     const watched = words.load(at + SLOT_WATCHED) !== 0
     reports.push({ slot, threadId, label: readLabel(memory, at), watched })

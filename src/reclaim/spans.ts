@@ -46,6 +46,8 @@ import type { Journal } from './journal.ts'
 
 /** Spans of a run that one transaction gives back. */
 const RUN_SLICE = 256
+/** A refill takes the lists of further spans while it has no more blocks than this. */
+const GATHERED_MAX = 32
 
 export class Spans {
   readonly #words: Words
@@ -54,6 +56,8 @@ export class Spans {
   readonly #classes: SizeClasses
   readonly #journal: Journal
   readonly #debug: boolean
+  /** Of each size class. */
+  readonly #blocksPerSpan: readonly number[]
   /** In a debug heap: block and words that the open transaction frees. */
   readonly #freed: [block: Offset, words: number][] = []
 
@@ -64,6 +68,8 @@ export class Spans {
     this.#classes = classes
     this.#journal = journal
     this.#debug = words.m[DEBUG_AT] === 1
+    const spanWords = 1 << layout.spanShift
+    this.#blocksPerSpan = Array.from(classes.sizes, (size) => Math.floor(spanWords / size))
     if (this.#debug) journal.ended = (committed) => this.#poisonFreed(committed)
   }
 
@@ -77,7 +83,7 @@ export class Spans {
   free(block: Offset): boolean {
     const journal = this.#journal
     if (sizeClassOf(this.#m, block) === LARGE) return this.#freeRun(block)
-    journal.set(FREED_AT, (journal.get(FREED_AT) + 1) | 0)
+    journal.add(FREED_AT, 1)
     this.#freeSmall(block, sizeClassOf(this.#m, block))
     return true
   }
@@ -87,28 +93,49 @@ export class Spans {
     return sizeClassOf(this.#m, block) === LARGE ? 5 * RUN_SLICE + 16 : 24
   }
 
+  /** Spans of a large block, 0 of a smaller one. */
+  runOf(block: Offset): number {
+    if (sizeClassOf(this.#m, block) !== LARGE) return 0
+    return this.#journal.get(spanAt(this.#layout, spanOf(this.#layout, block)) + SPAN_RUN)
+  }
+
+  /** Frees the tail of a large block, a slice of it, but not its first span. */
+  trim(block: Offset): void {
+    this.#freeRun(block, 1)
+  }
+
   /** Does freeing the block take more than one transaction? */
   isLongRun(block: Offset): boolean {
-    if (sizeClassOf(this.#m, block) !== LARGE) return false
-    const at = spanAt(this.#layout, spanOf(this.#layout, block))
-    return this.#journal.get(at + SPAN_RUN) > RUN_SLICE
+    return this.runOf(block) > RUN_SLICE
   }
 
   wordsOf(block: Offset): number {
     return blockWords(this.#m, block, this.#layout, this.#classes)
   }
 
-  /** Moves free blocks of the class into the allocator's empty cache; its head, or 0. Commits. */
+  /** Moves free blocks of the class into the allocator's empty cache; its head, or 0. Commits.
+   *  Where memory came back one block here and one there, lists of several spans are joined, so
+   *  that not each allocation is a transaction. */
   refill(allocator: Allocator, sizeClass: number): Offset {
+    const m = this.#m
     const journal = this.#journal
-    const head = this.#m[CLASS_HEADS_AT + sizeClass] as number
-    if (head === 0) return this.#recut(allocator, sizeClass)
-    const at = spanAt(this.#layout, head - 1)
-    const first = this.#m[at + SPAN_FREE] as number
-    const count = this.#m[at + SPAN_FREE_COUNT] as number
-    this.#unlink(CLASS_HEADS_AT + sizeClass, head - 1)
-    journal.set(at + SPAN_FREE, 0)
-    journal.set(at + SPAN_FREE_COUNT, 0)
+    const headAt = CLASS_HEADS_AT + sizeClass
+    if (m[headAt] === 0) return this.#recut(allocator, sizeClass)
+    let first = 0
+    let count = 0
+    // Bound: each turn adds a block.
+    for (let head = m[headAt] as number; head !== 0; head = journal.get(headAt)) {
+      const at = spanAt(this.#layout, head - 1)
+      const more = m[at + SPAN_FREE_COUNT] as number
+      if (count > 0 && count + more > GATHERED_MAX) break
+      const list = m[at + SPAN_FREE] as number
+      if (first !== 0) journal.set(lastOf(m, list, more) + 1, first)
+      this.#unlink(headAt, head - 1)
+      journal.set(at + SPAN_FREE, 0)
+      journal.set(at + SPAN_FREE_COUNT, 0)
+      first = list
+      count += more
+    }
     this.#give(allocator, sizeClass, first, count)
     return first
   }
@@ -162,13 +189,11 @@ export class Spans {
     if (this.#debug) this.#freed.push([block, this.#classes.sizes[sizeClass] as number])
     const span = spanOf(this.#layout, block)
     const at = spanAt(this.#layout, span)
-    const count = journal.get(at + SPAN_FREE_COUNT) + 1
-    journal.set(block, FREE | (sizeClass << 4))
-    journal.set(block + 1, journal.get(at + SPAN_FREE))
-    journal.set(at + SPAN_FREE, block)
-    journal.set(at + SPAN_FREE_COUNT, count)
+    const count = journal.add(at + SPAN_FREE_COUNT, 1)
+    journal.append(block, FREE | (sizeClass << 4))
+    journal.set(block + 1, journal.exchange(at + SPAN_FREE, block))
     if (count === 1) this.#link(CLASS_HEADS_AT + sizeClass, span)
-    if (count === this.#blocksPerSpan(sizeClass)) this.#retire(span, sizeClass)
+    if (count === this.#blocksPerSpan[sizeClass]) this.#retire(span, sizeClass)
   }
 
   /** All blocks of the span are free: gives it back, unless it is the last one of its class. */
@@ -189,12 +214,12 @@ export class Spans {
     this.#link(FREE_SPANS_AT, span)
   }
 
-  #freeRun(block: Offset): boolean {
+  #freeRun(block: Offset, least = 0): boolean {
     const journal = this.#journal
     const first = spanOf(this.#layout, block)
     const runAt = spanAt(this.#layout, first) + SPAN_RUN
     const run = journal.get(runAt)
-    const keep = run > RUN_SLICE ? run - RUN_SLICE : 0
+    const keep = Math.max(least, run - RUN_SLICE)
     const tail = spanStart(this.#layout, first + keep)
     if (this.#debug) this.#freed.push([tail, (run - keep) << this.#layout.spanShift])
     for (let index = first + run - 1; index >= first + keep; index--) this.giveBack(index)
@@ -212,10 +237,6 @@ export class Spans {
       if (got === spans) return index - spans + 1
     }
     return -1
-  }
-
-  #blocksPerSpan(sizeClass: number): number {
-    return Math.floor((1 << this.#layout.spanShift) / (this.#classes.sizes[sizeClass] as number))
   }
 
   #link(headAt: Offset, span: number): void {
@@ -237,4 +258,11 @@ export class Spans {
     else journal.set(spanAt(this.#layout, previous - 1) + SPAN_NEXT, next)
     if (next !== 0) journal.set(spanAt(this.#layout, next - 1) + SPAN_PREVIOUS, previous)
   }
+}
+
+/** The last block of a span's list of so many. */
+function lastOf(m: Int32Array, list: Offset, count: number): Offset {
+  let block = list
+  for (let left = count; left > 1; left--) block = m[block + 1] as number
+  return block
 }

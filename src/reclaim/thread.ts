@@ -11,8 +11,9 @@
  * **Crash.** Everything shared that a thread owns hangs on its slot, where the reaper finds it.
  */
 
-import { Allocator } from '../memory/allocator.ts'
+import { Allocator, chunkWordsOf } from '../memory/allocator.ts'
 import type { Memory } from '../memory/memory.ts'
+import { Holds } from './holds.ts'
 import { Leases } from './leases.ts'
 import { releaseOwnSlot } from './reaper.ts'
 import { DEFAULT_TUNING, Reclaimer, type ReclaimTuning } from './reclaimer.ts'
@@ -28,13 +29,14 @@ export class HeapThread {
   readonly section: Section
   readonly reading: Section
   readonly leases: Leases
+  readonly holds: Holds
 
   constructor(memory: Memory, identity: ThreadIdentity, tuning: ReclaimTuning = DEFAULT_TUNING) {
     this.memory = memory
     this.identity = identity
     this.slot = claimSlot(memory, identity)
     const { words, layout, classes } = memory
-    const chunkWords = leaseChunkWords(memory)
+    const chunkWords = chunkWordsOf(memory)
     this.reclaimer = new Reclaimer(memory, this.slot, tuning, chunkWords)
     this.allocator = new Allocator(words, layout, classes, {
       slot: this.slot.index,
@@ -45,6 +47,7 @@ export class HeapThread {
     this.section = sectionOf(words, this.slot.at)
     this.reading = readingOf(words, this.slot.at)
     this.leases = new Leases(words, this.allocator, this.section)
+    this.holds = new Holds(memory, this.reclaimer, this.allocator)
   }
 
   /**
@@ -54,17 +57,21 @@ export class HeapThread {
   settle(): void {
     this.section.settle()
     this.reclaimer.settle()
+    this.holds.settle()
+  }
+
+  /** Gives an unpublished draft up, also where an error unwound out of a refill: what that had
+   *  committed must not be finished over the caches as they are afterwards. */
+  abandonDraft(): void {
+    if (this.reclaimer.lock.isHeld) this.settle()
+    this.allocator.abort()
   }
 
   /** Gives the slot back; false when the lock was not to be had within `waitMs`. */
   leave(waitMs: number): boolean {
     this.leases.close()
+    this.holds.close()
+    this.reclaimer.hasLeft = true
     return releaseOwnSlot(this.reclaimer, this.identity.threadId, waitMs)
   }
-}
-
-/** Words of a chunk, as every thread's allocator cuts it. */
-function leaseChunkWords(memory: Memory): number {
-  const { classOf, sizes, largest } = memory.classes
-  return sizes[classOf[Math.min(1024, largest)] as number] as number
 }

@@ -4,7 +4,7 @@
  *
  * **Invariants.** Runs at a delta boundary, after arrivals, under the lock, while writers pause:
  * then rc(n) = edges to n from live nodes + undeparted or zombie records whose root is n - marks
- * "kept" on n in undeparted deltas.
+ * "kept" on n in undeparted deltas + holds of threads on n.
  *
  * **Ordering.** Under the lock, after writers paused (freeze.ts).
  *
@@ -14,10 +14,10 @@
  * **Crash.** FREEZE and the lock name their owner; the reaper clears both.
  */
 
-import { spanAt, spanOf } from '../memory/span-table.ts'
 import { RootswapError } from '../errors.ts'
+import { chunkWordsOf } from '../memory/allocator.ts'
 import {
-  FREE,
+  COUNTED,
   isReference,
   kindOf,
   nodeOf,
@@ -26,30 +26,25 @@ import {
   referencesAt,
   SHAPE,
   sizeClassOf,
+  BUCKET,
+  repeatsItsEntries,
 } from '../memory/kinds.ts'
 import {
   CELL_NAME,
-  CELL_NAMED,
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
   CELL_WORDS,
-  CLASS_HEADS_AT,
   CLASSES_MAX,
   DEAD_AT,
+  RCU_AT,
   SLOT_CACHES,
+  SLOT_HOLD_CHAIN,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
   SLOT_PUBLISHED,
   SLOT_STATE,
   SLOT_TICKET,
-  SPAN_FREE,
-  SPAN_FREE_COUNT,
-  SPAN_NEXT,
-  SPAN_OWNED,
-  SPAN_STATE,
-  SPAN_USE,
-  USE_BLOCKS,
   ZOMBIE_AT,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -60,14 +55,19 @@ import {
   RECORD_OUT_WORDS,
   RECORD_PREVIOUS,
   RECORD_ROOT,
+  RECORD_STATE,
+  STATE_SHELL,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
+import { hasVersions, isTombstone } from './cells.ts'
 import { Census } from './census.ts'
 import { freeze, goToBoundary, unfreeze } from './freeze.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { COUNT_MAX } from './counts.ts'
-import { eachLogged } from './log.ts'
+import { eachHold } from './holds.ts'
+import { eachLogged, isLinked } from './log.ts'
 import { slotAt, slotsInUse } from './slots.ts'
+import { markChain, markFree } from './verify-free.ts'
 
 export interface VerifyReport {
   /** Blocks reachable from roots, records and shapes included. */
@@ -135,67 +135,16 @@ class Verification {
   }
 
   run(): VerifyReport {
-    this.#freeLists()
+    markFree(this.#memory, this.census)
     this.#slots()
     this.#shapes()
+    this.#root(this.#m[RCU_AT] as number)
     for (let cell = 0; cell < this.#memory.layout.cells; cell++) this.#cell(cell)
     this.#zombieList()
     this.#deadList()
     this.#walk()
     this.#checkCounts()
     return this.#report()
-  }
-
-  #freeLists(): void {
-    for (let sizeClass = 0; sizeClass < this.#memory.classes.count; sizeClass++) {
-      let span = (this.#m[CLASS_HEADS_AT + sizeClass] as number) - 1
-      for (let left = this.#memory.layout.spanCount; span >= 0; left--) {
-        if (left === 0 || span >= this.#memory.layout.spanCount) {
-          this.census.damage(`broken free list: spans of class ${sizeClass} do not end`)
-          return
-        }
-        this.#freeSpan(span, sizeClass)
-        span = (this.#m[spanAt(this.#memory.layout, span) + SPAN_NEXT] as number) - 1
-      }
-    }
-  }
-
-  #freeSpan(span: number, sizeClass: number): void {
-    const at = spanAt(this.#memory.layout, span)
-    const state = this.#memory.words.load(at + SPAN_STATE)
-    const use = this.#memory.words.load(at + SPAN_USE)
-    if (state !== SPAN_OWNED || use !== (USE_BLOCKS | (sizeClass << 8))) {
-      this.census.damage(`wrong class: span ${span} is in the list of class ${sizeClass}`)
-      return
-    }
-    const count = this.#chain(this.#m[at + SPAN_FREE] as number, 'free', (block) => {
-      return (
-        spanOf(this.#memory.layout, block) === span && sizeClassOf(this.#m, block) === sizeClass
-      )
-    })
-    if (count !== this.#m[at + SPAN_FREE_COUNT]) {
-      const noted = this.#m[at + SPAN_FREE_COUNT]
-      this.census.damage(`broken free list: span ${span} notes ${noted} blocks, has ${count}`)
-    }
-  }
-
-  /** Follows a chain of free blocks; returns how many it marked. */
-  #chain(head: Offset, set: 'free' | 'cached', fits: (block: Offset) => boolean): number {
-    let count = 0
-    for (let block = head; block !== 0; count++) {
-      // bound: a block is marked once
-      if (!this.census.isBlock(block) || kindOf(this.#m, block) !== FREE) {
-        this.census.damage(`broken free list: ${block} is no free block (${set})`)
-        return count
-      }
-      if (!fits(block)) {
-        this.census.damage(`wrong class: ${block} in a ${set} list of another class or span`)
-        return count
-      }
-      if (!this.census.mark(block, set, `${set} list`)) return count
-      block = this.#m[block + 1] as number
-    }
-    return count
   }
 
   #slots(): void {
@@ -206,9 +155,11 @@ class Verification {
       for (let sizeClass = 0; sizeClass < CLASSES_MAX; sizeClass++) {
         const head = this.#m[at + SLOT_CACHES + sizeClass] as number
         if (this.census.isCarving(head)) continue
-        this.#chain(head, 'cached', (block) => sizeClassOf(this.#m, block) === sizeClass)
+        markChain(this.#memory, this.census, { head, set: 'cached' }, (block) => {
+          return sizeClassOf(this.#m, block) === sizeClass
+        })
       }
-      for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
+      for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN, SLOT_HOLD_CHAIN]) {
         let chunk = this.#m[at + link] as number
         // The newest one of a thread that died may be in flight: it is in the cache, too.
         if (this.census.setOf(chunk) === 'cached') chunk = this.#m[chunk + 2] as number
@@ -219,16 +170,26 @@ class Verification {
         }
       }
       this.#draft(slot, at)
+      this.#holds(slot, at)
     }
   }
 
   #draft(slot: number, at: Offset): void {
     const ticket = this.#memory.words.load(at + SLOT_TICKET)
     if (ticket === 0 || ticket === this.#m[at + SLOT_PUBLISHED]) return
+    if (isLinked(this.#memory, at)) return
     eachLogged(this.#memory, at, (block) => {
       // One that is in flight is still in the cache, or its span is still being claimed.
       if (this.census.setOf(block) === 'cached' || !this.census.isBlock(block)) return
       this.census.mark(block, 'draft', `slot ${slot}`)
+    })
+  }
+
+  #holds(slot: number, at: Offset): void {
+    eachHold(this.#m, at, chunkWordsOf(this.#memory), (block, uses) => {
+      if (this.census.isBlock(block) && kindOf(this.#m, block) === COUNTED) {
+        this.#edge(block, `slot ${slot}`, uses)
+      } else this.census.damage(`foreign reference: slot ${slot} holds ${block}`)
     })
   }
 
@@ -246,26 +207,28 @@ class Verification {
 
   #cell(cell: number): void {
     const at = this.#memory.layout.cellsAt + cell * CELL_WORDS
-    if (this.#memory.words.load(at + CELL_STATE) !== CELL_NAMED) return
+    if (!hasVersions(this.#memory.words.load(at + CELL_STATE))) return
     this.#root(this.#m[at + CELL_NAME] as number)
     const oldest = this.#m[at + CELL_OLDEST] as number
     let record = this.#memory.words.load(at + CELL_ROOT)
     for (;;) {
-      if (!this.#record(record)) return
-      this.#versions++
+      if (!isTombstone(this.#memory.layout, record)) {
+        if (!this.#record(record)) return
+        this.#versions++
+      }
       if (record === oldest) return
       this.#subtractKept(record)
       record = this.#m[record + RECORD_PREVIOUS] as number
     }
   }
 
-  #record(record: Offset): boolean {
+  #record(record: Offset, isShell = false): boolean {
     if (!this.census.mark(record, 'record', 'record chain')) return false
     if (kindOf(this.#m, record) !== RECORD) {
       this.census.damage(`foreign reference: ${record} in a record chain is no record`)
       return false
     }
-    this.#root(this.#m[record + RECORD_ROOT] as number)
+    if (!isShell) this.#root(this.#m[record + RECORD_ROOT] as number)
     return true
   }
 
@@ -274,13 +237,13 @@ class Verification {
     if (isReference(word)) this.#edge(nodeOf(word), 'a record')
   }
 
-  #edge(node: Offset, from: string): void {
+  #edge(node: Offset, from: string, times = 1): void {
     const expected = this.#expected.get(node)
     if (expected !== undefined) {
-      this.#expected.set(node, expected + 1)
+      this.#expected.set(node, expected + times)
       return
     }
-    this.#expected.set(node, 1)
+    this.#expected.set(node, times)
     if (this.census.setOf(node) === 'dead') {
       this.census.damage(`a dead node ${node} is referenced by ${from}`)
     } else if (this.census.mark(node, 'live', from)) this.#visit.push(node)
@@ -328,8 +291,9 @@ class Verification {
   #zombieList(): void {
     for (let zombie = this.#m[ZOMBIE_AT] as number; zombie !== 0;) {
       // bound: a record is marked once
-      if (!this.#record(zombie)) return
-      this.#zombies++
+      const isShell = this.#m[zombie + RECORD_STATE] === STATE_SHELL
+      if (!this.#record(zombie, isShell)) return
+      if (!isShell) this.#zombies++
       zombie = this.#m[zombie + RECORD_NEXT] as number
     }
   }
@@ -351,6 +315,9 @@ class Verification {
       for (let index = 0; index < count; index++) {
         const word = m[first + index] as number
         if (isReference(word)) this.#edge(nodeOf(word), `node ${node}`)
+      }
+      if (kindOf(m, node) === BUCKET && !repeatsItsEntries(m, node)) {
+        this.census.damage(`bucket ${node} repeats other values than those of its entries`)
       }
     }
   }

@@ -8,20 +8,25 @@
 import type { VerifyReport } from '../reclaim/verify.ts'
 import type { Draft, Immutable, Key } from '../values/immutable.ts'
 import type { JsonPatch, Patch } from '../values/patch.ts'
+import type { RcBlock } from './block.ts'
+import type { AdoptOptions } from './branches.ts'
 import type { HeapHandle, StoreHandle } from './handle.ts'
-import type { StoreOptions } from './options.ts'
+import type { NewStoreOptions } from './options.ts'
 import type { Get, Has, Put } from './paths.ts'
+import type { ThreadReport } from './report.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { HeapStats, StoreStats } from './stats.ts'
 import type {
-  Change,
   ChangesOptions,
+  ChangeTo,
   Listener,
   SelectorListener,
   SelectorOptions,
   SubscribeOptions,
 } from './subscribe.ts'
 import type { Commit, WriteOptions } from './writer.ts'
+
+export type { ThreadReport, ThreadVersions } from './report.ts'
 
 export interface Store<T> extends Disposable {
   /** Send this to another thread, which calls `openStore(handle)`. */
@@ -39,8 +44,9 @@ export interface Store<T> extends Disposable {
   /** Runs a synchronous function on one version; `synchronize` waits for it, nothing else does.
    *  Throws `ERR_ASYNC_CALLBACK`. */
   read<R>(fn: (value: Immutable<T>, version: number) => R): R
-  /** Holds the newest version until it is released. */
-  snapshot(): Snapshot<T>
+  /** Holds a version until it is released: the newest, or one that is still kept, as history or
+   *  by another snapshot of any thread. Throws `ERR_UNKNOWN_VERSION`. */
+  snapshot(version?: number): Snapshot<T>
   /**
    * A function that gives `project(selector(current))`, computed anew, in this thread, only when
    * the selected part is another one: for what a program makes from a part of its configuration.
@@ -58,13 +64,30 @@ export interface Store<T> extends Disposable {
   /** All of them or none, one after the other, in immer's form or that of RFC 6902. Throws
    *  `ERR_NO_SUCH_PATH`; `ERR_CONFLICT` where a `test` fails. */
   applyPatches(patches: readonly (Patch | JsonPatch)[], options?: WriteOptions): Commit
+  /**
+   * A branch: a store of its own that begins with this store's newest version, and its number. It
+   * shares every node until one side writes; O(1). Under a name other threads find it with
+   * `heap.openStore(name)`, and by its handle everywhere. It ends when no thread has it open any
+   * more: keep it open until the thread that you sent its handle to has opened it. Throws
+   * `ERR_HEAP_FULL`, also when the heap holds `maxStores` stores and branches.
+   */
+  fork(name?: string): Store<T>
+  /**
+   * Publishes the newest value of a branch here; O(1). Throws `ERR_CONFLICT`, and changes nothing,
+   * if this store has moved since the branch was forked from it, or adopted last, or was never its
+   * origin; unless `force` says that it shall be replaced all the same.
+   */
+  adopt(branch: Store<T>, options?: AdoptOptions): Commit
+  /** Publishes the value of a version that is still kept, as a new version; O(1). Throws
+   *  `ERR_UNKNOWN_VERSION`. */
+  rollback(version: number, options?: WriteOptions): Commit
   subscribe(listener: Listener<Immutable<T>>, options?: SubscribeOptions): () => void
   subscribe<S>(
     selector: (value: Immutable<T>) => S,
     listener: SelectorListener<S, Immutable<T>>,
     options?: SelectorOptions<S>,
   ): () => void
-  changes(options?: ChangesOptions): AsyncIterable<Change<Immutable<T>>>
+  changes(options?: ChangesOptions): AsyncIterable<Change<T>>
   waitForVersion(version: number, options?: { signal?: AbortSignal }): Promise<number>
   /** Blocks the thread. Throws `ERR_TIMEOUT`. */
   waitForVersionSync(version: number, timeoutMs?: number): number
@@ -77,9 +100,13 @@ export interface Store<T> extends Disposable {
   stats(): StoreStats
   /** Walks the whole heap. Throws `ERR_CORRUPT_HEAP` naming each damage. */
   verify(): VerifyReport
-  /** Of this thread alone; idempotent. */
+  /** Of this thread alone; idempotent. What was never read of values from `current` is
+   *  `ERR_STALE_SNAPSHOT` from then on. */
   close(): void
 }
+
+/** What a subscriber to a store of T hears of. */
+export type Change<T> = ChangeTo<Immutable<T>>
 
 /** One SharedArrayBuffer in which several stores may live. */
 export interface Heap extends Disposable {
@@ -87,9 +114,12 @@ export interface Heap extends Disposable {
   readonly handle: HeapHandle
   /** A new store in this heap; the value is copied in. Throws `ERR_UNSUPPORTED_VALUE`,
    *  `ERR_HEAP_FULL`. */
-  createStore<T>(initial: T, options?: StoreOptions): Store<T>
+  createStore<T>(initial: T, options?: NewStoreOptions): Store<T>
   /** A store of this heap by its name. Throws `ERR_BAD_HANDLE` when there is none. */
   openStore<T = unknown>(name: string): Store<T>
+  /** A block of zeros with a count of 1, which any thread may hold. Throws `ERR_HEAP_FULL`,
+   *  `ERR_RECLAIM_STALLED`. */
+  allocate(byteLength: number): RcBlock
   /** Names of the stores, '' for those without. */
   stores(): string[]
   stats(): HeapStats
@@ -98,12 +128,4 @@ export interface Heap extends Disposable {
   threads(): ThreadReport[]
   /** Of this thread alone; idempotent. */
   close(): void
-}
-
-export interface ThreadReport {
-  readonly slot: number
-  readonly threadId: number
-  readonly label: string
-  /** Somebody will notice this thread's death. */
-  readonly watched: boolean
 }

@@ -16,9 +16,16 @@ export class Deliveries {
   #scheduled = false
   #microtask = false
   #running = false
+  readonly #bell: { readonly isWaking: boolean }
 
+  constructor(bell: { readonly isWaking: boolean }) {
+    this.#bell = bell
+  }
+
+  /** While the bell wakes, a publish alone began the task in hand: there is no need of another. */
   add(delivery: Delivery): void {
     this.#due.add(delivery)
+    if (this.#bell.isWaking) return this.hurry()
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {

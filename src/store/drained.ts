@@ -12,7 +12,8 @@
  *    load of the root came before step 1, so the section was entered before; the lease was stored
  *    before the section was left, which step 2 waited for. Or as a further use of a lease that the
  *    thread had: then the word was there already. So the scan sees its word, or that it was
- *    released. No snapshot of an older version is taken later, for each loads a root after step 1.
+ *    released. No snapshot of an older version is taken later, for each loads a root after step 1;
+ *    but for one that names an older version that history keeps, or another snapshot held then.
  *
  * Which version a lease names is read under the reclaim lock, where no record's memory is freed: a
  * leased record is in its cell's list, or among the zombies. A word that a thread stored and did
@@ -24,12 +25,11 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LEASE_SOFT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { RECORD_CELL } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
 import { knownRecords } from '../reclaim/cells.ts'
-import { scanLeases } from '../reclaim/leases.ts'
+import { isSnapshotLease, scanLeases } from '../reclaim/leases.ts'
 import { slotAt, slotsInUse } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
 import type { RootCell } from '../versions/root.ts'
@@ -62,6 +62,7 @@ export async function drained(
   for (let look = 0; ; look++) {
     store.expectOpen()
     if (!isHeldBefore(store, version)) return
+    reclaimer.reapDead?.()
     await sleep(Math.min(1 + (look >> 3), PAUSE_MS_MAX))
     signal?.throwIfAborted()
   }
@@ -86,7 +87,7 @@ function snapshotsOf(memory: Memory, chunkWords: number): Set<Offset> {
   for (let slot = 0; slot < slots; slot++) {
     // [drain-scan] Pairs with [lease-store].
     scanLeases(words, slotAt(layout, slot), chunkWords, (lease) => {
-      if ((lease & LEASE_SOFT) === 0) leased.add(lease)
+      if (isSnapshotLease(lease)) leased.add(lease)
     })
   }
   return leased
@@ -97,7 +98,7 @@ function oldestHeld(memory: Memory, cell: RootCell, leased: ReadonlySet<Offset>)
   if (leased.size === 0) return Infinity
   let oldest = Infinity
   for (const record of knownRecords(memory)) {
-    if (!leased.has(record) || memory.m[record + RECORD_CELL] !== cell.index) continue
+    if (!leased.has(record) || memory.m[record + RECORD_CELL] !== cell.tag) continue
     oldest = Math.min(oldest, cell.numberOf(record))
   }
   return oldest

@@ -53,6 +53,7 @@ export async function synchronize(
   for (let look = 0; ; look++) {
     open = stillOpen(memory, open)
     if (open.length === 0) break
+    reclaimer.reapDead?.()
     await waitAwhile(look, signal)
   }
   for (let attempt = 0; attempt < RECLAIM_TRIES; attempt++) {
@@ -71,6 +72,7 @@ export function synchronizeSync(memory: Memory, reclaimer: Reclaimer, timeoutMs?
     open = stillOpen(memory, open)
     if (open.length === 0) break
     if (performance.now() >= deadline) throw timedOut(memory, open, limitMs)
+    reclaimer.reapDead?.()
     blockAwhile(memory, look)
   }
   for (let attempt = 0; attempt < RECLAIM_TRIES; attempt++) {

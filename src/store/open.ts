@@ -1,20 +1,22 @@
 /** How a program gets a store: made here, or opened by handle or by name. */
 
-import { RootswapError } from '../errors.ts'
+import { RootswapError, typeError } from '../errors.ts'
 import { attach } from './attachment.ts'
 import { cellOfHandle, memoryOfHandle, type StoreHandle } from './handle.ts'
 import type { Heap, Store } from './contract.ts'
 import { OpenHeap } from './heap.ts'
 import { findName } from './names.ts'
-import { type HeapOptions, type StoreOptions, type ThreadOptions, text } from './options.ts'
+import { type HeapOptions, type NewStoreOptions, type ThreadOptions, text } from './options.ts'
+import { onStallOf } from './stalls.ts'
 import type { OpenStore } from './store.ts'
+import { optionsOf } from './wait-arguments.ts'
 
 /** Names of shared stores and the types of their values; a program declares its own:
  *  `declare module 'rootswap' { interface Register { config: AppConfig } }`. */
 // oxlint-disable-next-line no-empty-object-type
 export interface Register {}
 
-export interface CreateStoreOptions extends HeapOptions, StoreOptions, ThreadOptions {
+export interface StoreOptions extends HeapOptions, NewStoreOptions, ThreadOptions {
   /** The heap to put the store into; by default it gets one of its own. */
   readonly heap?: Heap
 }
@@ -24,8 +26,9 @@ export interface CreateStoreOptions extends HeapOptions, StoreOptions, ThreadOpt
  *
  * Throws `ERR_UNSUPPORTED_VALUE` with the path, `ERR_HEAP_FULL`, `TypeError`, `RangeError`.
  */
-export function createStore<T>(initial: T, options: CreateStoreOptions = {}): Store<T> {
-  if (options.heap !== undefined) return options.heap.createStore(initial, options)
+export function createStore<T>(initial: T, options: StoreOptions = {}): Store<T> {
+  const { heap: given } = optionsOf(options)
+  if (given !== undefined) return heapOf(given).createStore(initial, options)
   const heap = OpenHeap.create(options)
   let store: OpenStore | undefined
   try {
@@ -34,6 +37,12 @@ export function createStore<T>(initial: T, options: CreateStoreOptions = {}): St
   } finally {
     if (store === undefined) heap.close()
   }
+}
+
+function heapOf(heap: Heap): Heap {
+  const { createStore: create } = (heap ?? {}) as Partial<Heap>
+  if (typeof create === 'function') return heap
+  throw typeError('ERR_INVALID_ARGUMENT', 'options.heap is not a heap', { argument: 'heap' })
 }
 
 /** The store behind a name that its creator shared, or behind a handle, in any thread. */
@@ -56,9 +65,20 @@ export function openStore(from: unknown, options: ThreadOptions = {}): unknown {
       { field: 'name', name: from },
     )
   }
-  const label = options.label === undefined ? '' : text('label', options.label)
+  const { label: given } = optionsOf(options)
+  const onStall = onStallOf(options)
+  const label = given === undefined ? '' : text('label', given)
   const memory = memoryOfHandle(handle, 'store')
   const cell = cellOfHandle(memory, handle)
-  const heap = OpenHeap.of(attach(memory, label))
-  return heap.openCell(cell).ownHeap()
+  const { generation } = handle as StoreHandle<unknown>
+  const attachment = attach(memory, label)
+  const heap = OpenHeap.of(attachment)
+  let store: OpenStore | undefined
+  try {
+    store = heap.openCell(cell, generation).ownHeap()
+    attachment.stalls.decide(onStall)
+    return store
+  } finally {
+    if (store === undefined) heap.close()
+  }
 }

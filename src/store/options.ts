@@ -1,6 +1,8 @@
 /** The options of a heap and of a store: defaults, ranges, and what wrong ones get. */
 
 import { rangeError, typeError } from '../errors.ts'
+import { HISTORY_ALL } from '../memory/layout.ts'
+import type { OnStall } from './stalls.ts'
 
 export interface HeapOptions {
   /** Bytes reserved for the heap; committed by the operating system as they are touched.
@@ -23,14 +25,32 @@ export interface HeapOptions {
 export interface ThreadOptions {
   /** Names this thread in errors and reports. */
   readonly label?: string
+  /**
+   * What becomes of a thread that stops inside library code for `stallMs` while this heap's memory
+   * waits for it. `'warn'` (the default) and `'oust'` hold for the heap: a process warning
+   * `ROOTSWAP_STALL`, once; `'oust'` also reaps the thread if it is known to be dead, and gives up
+   * the replaced versions that only it was handed values of. Its section is left alone: memory that
+   * it may be reading is never freed. A function is called instead of that in this thread, in a
+   * task of its own, once for each stall that this thread noticed.
+   */
+  readonly onStall?: OnStall
 }
 
-/** Of a store in a heap. */
-export interface StoreOptions {
+/** Of a store in a heap that is there already. */
+export interface NewStoreOptions {
   /** Under which other threads open it. */
   readonly name?: string
   /** Makes the name known to the other threads of this process. */
   readonly share?: boolean
+  /** How many replaced versions `snapshot(version)` and `rollback` can still name: a number, or
+   *  `'while-memory-lasts'`: all, until a writer needs the room; the oldest go first. Default 0. */
+  readonly history?: number | 'while-memory-lasts'
+}
+
+/** The option as the store's cell says it. */
+export function historyOf(history: unknown): number {
+  if (history === 'while-memory-lasts') return HISTORY_ALL
+  return whole('history', history ?? 0, [0, 2 ** 30])
 }
 
 export interface ResolvedHeapOptions {

@@ -2,7 +2,9 @@
  * What one subscriber saw last, held so that the next change can say what became of it.
  *
  * **Invariants.** A track leases its version as a cache (soft): `drained` does not wait for it,
- * but memory does: what was replaced since stays until the next step, or the end of the track.
+ * but memory does: what was replaced since stays until the next step, or the end of the track, or
+ * until a writer is short of memory. Then the version is given up, and the next step says that the
+ * whole value was replaced.
  *
  * **Ordering.** Patches lead from one leased version to another, and the value is that of the
  * second: the version number says so, since the leased record is protected and only the newest
@@ -16,10 +18,13 @@
 
 import { LEASE_SOFT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
+import type { Lease } from '../reclaim/leases.ts'
+import type { Codec } from '../values/codec.ts'
 import type { Source } from '../values/decode-cells.ts'
 import type { Patch } from '../values/patch.ts'
 import { compareWords } from '../values/patch-compare.ts'
 import { mayHoldViews, withoutViews } from '../values/patch-values.ts'
+import type { Decoder } from '../values/view.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
 
@@ -32,11 +37,18 @@ export function patchesBetween(
   before: number,
   after: number,
 ): readonly Patch[] {
-  return compareWords(codec, before, after, (word) => {
-    return mayHoldViews(codec.memory.m, word)
-      ? withoutViews(decoder.decode(word, PROTECTED))
-      : decoder.decodeWhole(word, PROTECTED)
-  })
+  return compareWords(codec, before, after, (word) => plainValue(decoder, codec, word))
+}
+
+/** What says that the whole value is another one, where the older is not there to compare with. */
+function replacement({ codec, decoder }: Attachment, word: number): Patch {
+  return Object.freeze({ op: 'replace', path: [], value: plainValue(decoder, codec, word) })
+}
+
+function plainValue(decoder: Decoder, codec: Codec, word: number): unknown {
+  return mayHoldViews(codec.memory.m, word)
+    ? withoutViews(decoder.decode(word, PROTECTED))
+    : decoder.decodeWhole(word, PROTECTED)
 }
 
 /** One version of a store, its value, and what led to it. */
@@ -82,6 +94,7 @@ export interface TrackedStore {
 /** A leased record, as often as tracks stand at it. */
 interface Basis {
   readonly record: Offset
+  readonly lease: Lease
   uses: number
 }
 
@@ -97,9 +110,10 @@ export class Tracks {
 
   /** A track that begins at the newest version. */
   begin(): Track {
-    const { attachment, cell } = this.#store
-    const record = attachment.thread.leases.take(cell.rootAt, LEASE_SOFT)
-    return this.#track({ record, uses: 1 })
+    const basis = this.#take()
+    const track = this.#track(basis)
+    this.#store.attachment.thread.leases.unpin(basis.lease)
+    return track
   }
 
   /** Ends a track when the object that uses it has been collected; the track must not reach it. */
@@ -126,14 +140,14 @@ export class Tracks {
         try {
           // The user's callback may throw, and it may end this track, which lets `basis` go.
           if (!wanted(next.value, next.version) || !this.#open.has(track)) return undefined
-          const newer = cell.rootOf(next.basis.record)
-          const patches = patchesBetween(attachment, cell.rootOf(basis.record), newer)
+          const patches = this.#patches(basis, next.basis)
           this.#release(basis)
           basis = next.basis
           version = next.version
           taken = true
           return { version, value: next.value, patches }
         } finally {
+          attachment.thread.leases.unpin(next.basis.lease)
           if (!taken) this.#release(next.basis)
         }
       },
@@ -149,26 +163,53 @@ export class Tracks {
     return track
   }
 
-  /** Leases the newest version, and finds its value. */
-  #newest(): { readonly basis: Basis; readonly version: number; readonly value: unknown } {
+  /** The newest version, leased and pinned. */
+  #take(): Basis {
     const { attachment, cell } = this.#store
     const { leases } = attachment.thread
+    const record = leases.take(cell.rootAt, LEASE_SOFT)
+    return { record, lease: leases.find(record, LEASE_SOFT) as Lease, uses: 1 }
+  }
+
+  /** From a version, if it was not given up, to a newer one that is pinned. */
+  #patches(older: Basis, newer: Basis): readonly Patch[] {
+    const { attachment, cell } = this.#store
+    const { leases } = attachment.thread
+    const word = cell.rootOf(newer.record)
+    if (!leases.pin(older.lease)) {
+      return Object.freeze([replacement(attachment, word)])
+    }
+    try {
+      return patchesBetween(attachment, cell.rootOf(older.record), word)
+    } finally {
+      leases.unpin(older.lease)
+    }
+  }
+
+  /** Leases the newest version, pinned, and finds its value. */
+  #newest(): { readonly basis: Basis; readonly version: number; readonly value: unknown } {
+    const { cell } = this.#store
+    const { leases } = this.#store.attachment.thread
     for (;;) {
-      const basis = { record: leases.take(cell.rootAt, LEASE_SOFT), uses: 1 }
+      const basis = this.#take()
       let isSame = false
       try {
         const { version, value } = this.#store.observe()
         isSame = version === cell.numberOf(basis.record)
         if (isSame) return { basis, version, value }
       } finally {
-        if (!isSame) this.#release(basis) // another thread published, or an error unwinds
+        if (!isSame) {
+          // Another thread published, or an error unwinds.
+          leases.unpin(basis.lease)
+          this.#release(basis)
+        }
       }
     }
   }
 
   #release(basis: Basis): void {
     if (--basis.uses === 0) {
-      this.#store.attachment.thread.leases.release(basis.record, LEASE_SOFT)
+      this.#store.attachment.thread.leases.forget(basis.lease)
     }
   }
 }

@@ -1,10 +1,12 @@
 /**
- * The reading half of a store in one thread: the value behind `current`, and single fields.
+ * The reading half of a store in one thread: the value behind `current`, and snapshots. Single
+ * fields are read by fields.ts.
  *
  * **Invariants.** The thread leases the version that `#record` names, as a cache (soft lease), so
- * its offset can not come back for another version while the poll compares with it. What was
- * handed out of an older version needs no lease: `Decoder.advance` made it self-sufficient, or
- * gave a hold, and then the older lease is kept until the hold is collected.
+ * its offset can not come back for another version while the poll compares with it; that holds for
+ * a lease that was ousted, too. What was handed out of an older version needs no lease:
+ * `Decoder.advance` made it self-sufficient, or gave a hold, and then the older lease is kept until
+ * the hold is collected. Memory is read through such leases only while they are pinned.
  *
  * **Ordering.** `[poll-version]` the plain load of the root word decides only between the cached
  * value and the ordered path. An own publish is seen by program order; somebody else's publish
@@ -15,48 +17,18 @@
  */
 
 import { RootswapError } from '../errors.ts'
-import { isReference, kindOf, nodeOf, STRING, DOUBLE } from '../memory/kinds.ts'
 import { LEASE_SOFT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
-import { isBigInt } from '../values/box.ts'
-import type { RootCell as ValueCell, Source } from '../values/decode-cells.ts'
-import type { Key } from '../values/immutable.ts'
+import type { Lease } from '../reclaim/leases.ts'
+import type { RootCell as ValueCell } from '../values/decode-cells.ts'
 import { findPath, MISSING } from '../values/lookup.ts'
-import { MapView } from '../values/map-view.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
+import { leaseKept } from './branches.ts'
+import { FieldReader, isContainer, step } from './fields.ts'
 import type { SnapshotSource } from './snapshot.ts'
+import { type Basis, LeaseSource } from './sources.ts'
 import { noticeNewVersion } from './subscribe.ts'
-
-/** Says whether the version that a value is decoded from is still protected. */
-class LeaseSource implements Source {
-  readonly era: number
-  readonly version: number
-  #released = false
-
-  constructor(era: number, version: number) {
-    this.era = era
-    this.version = version
-  }
-
-  check(): void {
-    if (!this.#released) return
-    throw new RootswapError(
-      'ERR_STALE_SNAPSHOT',
-      `a part of version ${this.version} that was never read is gone: its version was given up`,
-      { version: this.version },
-    )
-  }
-
-  end(): void {
-    this.#released = true
-  }
-}
-
-interface Pending {
-  readonly record: Offset
-  readonly source: LeaseSource
-}
 
 export class StoreReader {
   readonly #attachment: Attachment
@@ -67,15 +39,17 @@ export class StoreReader {
   #record = -1
   #value: unknown
   #root: ValueCell | undefined
-  #source: LeaseSource | undefined
+  #basis: Basis | undefined
   /** The newest record that a read found: a change is told to this thread's listeners. */
   #noticed = -1
   #closed = false
   /** Older leases that a handed-out value still needs, until it is collected. */
-  readonly #pending = new Set<Pending>()
+  readonly #pending = new Set<Basis>()
+  /** `get` and `has`. */
+  readonly fields: FieldReader
   /** Ends of the snapshots that are held: after close their leases are not this thread's. */
   readonly #snapshots = new Set<() => void>()
-  readonly #collected: FinalizationRegistry<Pending>
+  readonly #collected: FinalizationRegistry<Basis>
 
   constructor(attachment: Attachment, cell: RootCell) {
     this.#attachment = attachment
@@ -83,6 +57,7 @@ export class StoreReader {
     this.#m = attachment.memory.m
     this.#rootAt = cell.rootAt
     this.#collected = new FinalizationRegistry((pending) => this.#drop(pending))
+    this.fields = new FieldReader(attachment, cell, this)
     attachment.readers.add(this.#catchUp)
   }
 
@@ -101,7 +76,7 @@ export class StoreReader {
   }
 
   get version(): number {
-    this.#expectOpen()
+    this.expectOpen()
     const { section } = this.#attachment.thread
     try {
       section.enter()
@@ -111,52 +86,49 @@ export class StoreReader {
     }
   }
 
+  /** The value that was read last. */
+  get cachedValue(): unknown {
+    return this.#value
+  }
+
   /** The version of `current`'s value, which is current until another is published. */
   get cachedVersion(): number {
-    return this.#source?.version ?? 0
+    return this.#basis?.source.version ?? 0
   }
 
-  get(path: readonly Key[]): unknown {
-    if (this.#m[this.#rootAt] === this.#record) {
-      const word = findPath(this.#attachment.codec, this.#cell.rootOf(this.#record), path)
-      return isContainer(this.#m, word) ? step(this.#value, path) : this.#scalar(word)
+  /** For `read(fn)`: the newest value, and a lease that keeps its version until `endRead`. */
+  beginRead(): Lease {
+    const { leases } = this.#attachment.thread
+    for (;;) {
+      void this.currentInRead
+      const { lease } = this.#basis as Basis
+      // Going on means that it was ousted: another thread published, and a writer was short.
+      if (leases.hold(lease)) return lease
     }
-    this.#expectOpen()
-    const { section } = this.#attachment.thread
-    let record = 0
-    let container = false
-    let value: unknown
-    try {
-      section.enter()
-      record = this.#cell.newest()
-      const word = findPath(this.#attachment.codec, this.#cell.rootOf(record), path)
-      container = isContainer(this.#m, word)
-      if (!container) value = this.#sectionScalar(word)
-    } finally {
-      section.leave()
-    }
-    this.#notice(record)
-    return container ? step(this.current, path) : value
   }
 
-  has(path: readonly Key[]): boolean {
-    this.#expectOpen()
-    const { section } = this.#attachment.thread
-    try {
-      section.enter()
-      const root = this.#cell.rootOf(this.#cell.newest())
-      return findPath(this.#attachment.codec, root, path) !== MISSING
-    } finally {
-      section.leave()
-    }
+  endRead(lease: Lease): void {
+    this.#attachment.thread.leases.letGo(lease)
   }
 
   /** A snapshot of the newest version; it ends when the store is closed in this thread. */
   snapshot(): SnapshotSource {
-    const value = this.current
-    const record = this.#take(0)
-    if (record === this.#record) return this.#snapshotOf(record, () => value, undefined)
-    const source = this.#newSource(record)
+    void this.current
+    return this.#snapshotOfRecord(this.#take(0))
+  }
+
+  /** A snapshot of a version that is kept. Throws `ERR_UNKNOWN_VERSION`. */
+  snapshotOf(version: number): SnapshotSource {
+    this.expectOpen()
+    return this.#snapshotOfRecord(leaseKept(this.#attachment, this.#cell, version))
+  }
+
+  #snapshotOfRecord(record: Offset): SnapshotSource {
+    if (record === this.#record) {
+      const value = this.#value
+      return this.#snapshotOf(record, () => value, undefined)
+    }
+    const source = this.#newSource(record, undefined)
     const root = this.#attachment.decoder.root(this.#cell.rootOf(record), source)
     return this.#snapshotOf(record, () => this.#attachment.decoder.valueOf(root), source)
   }
@@ -166,92 +138,109 @@ export class StoreReader {
     this.#closed = true
     this.#attachment.readers.delete(this.#catchUp)
     const { leases } = this.#attachment.thread
-    if (this.#record !== -1) leases.release(this.#record, LEASE_SOFT)
+    this.fields.endJob()
     this.#record = -1
     this.#value = undefined
-    this.#source?.end()
-    this.#source = undefined
+    this.#basis?.source.end()
+    if (this.#basis !== undefined) leases.forgetPlace(this.#basis.lease)
+    this.#basis = undefined
     for (const pending of this.#pending) this.#drop(pending)
     for (const end of this.#snapshots) end()
   }
 
   #snapshotOf(record: Offset, value: () => unknown, own?: LeaseSource): SnapshotSource {
-    const { codec, decoder, thread } = this.#attachment
+    const { codec, decoder, thread, snapshots } = this.#attachment
     const root = this.#cell.rootOf(record)
-    const source = own ?? this.#newSource(record)
-    const release = (): void => {
-      if (!this.#snapshots.delete(release)) return
+    const source = own ?? this.#newSource(record, undefined)
+    const since = snapshots.add()
+    const release = (): boolean => {
+      if (!this.#snapshots.delete(release)) return false
+      snapshots.remove(since)
       own?.end()
       thread.leases.release(record, 0)
+      return true
     }
     this.#snapshots.add(release)
     return {
       version: this.#cell.numberOf(record),
       value: () => {
-        this.#expectOpen()
+        this.expectOpen()
         return value()
       },
       get: (path) => {
-        this.#expectOpen()
+        this.expectOpen()
         const word = findPath(codec, root, path)
         if (isContainer(this.#m, word)) return step(value(), path)
         return word === MISSING ? undefined : decoder.decodeWhole(word, source)
       },
       has: (path) => {
-        this.#expectOpen()
+        this.expectOpen()
         return findPath(codec, root, path) !== MISSING
       },
       release,
     }
   }
 
-  /** Lets an older version behind the cached value go; false if there is none. */
+  /** Lets older versions that this thread keeps go; false if there are none. */
   readonly #catchUp = (): boolean => {
-    if (this.#record === -1 || this.#cell.newest() === this.#record) return false
+    const wasKept = this.fields.letGoOlder()
+    if (this.#record === -1 || this.#cell.newest() === this.#record) return wasKept
     this.#refresh()
     return true
   }
 
   /** Moves to the newest version: leases it, walks old and new together, gives the old one up. */
   #refresh(): unknown {
-    this.#expectOpen()
-    const record = this.#take(LEASE_SOFT)
-    const source = this.#newSource(record)
+    this.expectOpen()
+    this.fields.endJob()
+    const { leases } = this.#attachment.thread
+    const next = this.takeBasis()
+    const { record, lease } = next
     try {
-      this.#moveTo(record, source)
+      this.#moveTo(next)
     } catch (error) {
-      this.#beginAnew({ record, source })
+      this.#beginAnew(next)
       throw error
+    } finally {
+      leases.unpin(lease)
     }
-    this.#notice(record)
+    this.notice(record)
     return this.#value
   }
 
-  #moveTo(record: Offset, source: LeaseSource): void {
-    const { decoder } = this.#attachment
-    const word = this.#cell.rootOf(record)
+  #moveTo(next: Basis): void {
+    const { decoder, thread } = this.#attachment
+    const word = this.#cell.rootOf(next.record)
+    const old = this.#basis
     let hold: object | undefined
     let root = this.#root
-    if (root === undefined) root = decoder.root(word, source)
-    else ({ root, hold } = decoder.advance(root, word, source))
+    if (old !== undefined && root !== undefined && thread.leases.pin(old.lease)) {
+      try {
+        ;({ root, hold } = decoder.advance(root, word, next.source))
+      } finally {
+        thread.leases.unpin(old.lease)
+      }
+    } else root = decoder.root(word, next.source) // what was ousted leads to nothing any more
     const value = decoder.valueOf(root)
-    if (this.#record !== -1) this.#giveUp(this.#record, hold)
+    if (old !== undefined) this.#giveUp(old, hold)
+    thread.leases.beginPlace(next.lease)
     this.#root = root
-    this.#record = record
-    this.#source = source
+    this.#record = next.record
+    this.#basis = next
     this.#value = value
   }
 
   /** An error unwound out of a move: parts of both versions may be in use, so both leases stay
-   *  until the store is closed, and the next read begins a new chain. */
-  #beginAnew(moving: Pending): void {
-    this.#pending.add(moving)
-    if (this.#record !== -1) {
-      this.#pending.add({ record: this.#record, source: this.#source as LeaseSource })
+   *  until the store is closed or memory is short, and the next read begins a new chain. */
+  #beginAnew(next: Basis): void {
+    this.#pending.add(next)
+    if (this.#basis !== undefined) {
+      this.#pending.add(this.#basis)
+      this.#attachment.thread.leases.endPlace(this.#basis.lease)
     }
+    this.#basis = undefined
     this.#record = -1
     this.#root = undefined
-    this.#source = undefined
     this.#value = undefined
   }
 
@@ -265,74 +254,47 @@ export class StoreReader {
     }
   }
 
-  /** A thread that is parked between its tasks has no other way to run its listeners. */
-  #notice(record: Offset): void {
+  /** A basis of its own for the newest record, pinned; the caller ends source and lease. */
+  takeBasis(): Basis {
+    const record = this.#take(LEASE_SOFT)
+    const lease = this.#attachment.thread.leases.find(record, LEASE_SOFT) as Lease
+    return { record, lease, source: this.#newSource(record, lease) }
+  }
+
+  /** A read found this record. A thread that is parked between its tasks has no other way to run
+   *  its listeners. */
+  notice(record: Offset): void {
     if (record === this.#noticed) return
     this.#noticed = record
     noticeNewVersion(this.#attachment.bell)
   }
 
   /** Ends the lease of the version that was left, or keeps it while somebody needs it. */
-  #giveUp(record: Offset, hold: object | undefined): void {
-    const source = this.#source as LeaseSource
+  #giveUp(old: Basis, hold: object | undefined): void {
+    const { leases } = this.#attachment.thread
     if (hold === undefined) {
-      source.end()
-      this.#attachment.thread.leases.release(record, LEASE_SOFT)
+      old.source.end()
+      leases.forgetPlace(old.lease)
       return
     }
-    const pending = { record, source }
-    this.#pending.add(pending)
-    this.#collected.register(hold, pending)
+    leases.endPlace(old.lease)
+    this.#pending.add(old)
+    this.#collected.register(hold, old)
   }
 
-  #drop(pending: Pending): void {
+  #drop(pending: Basis): void {
     if (!this.#pending.delete(pending)) return
     pending.source.end()
-    this.#attachment.thread.leases.release(pending.record, LEASE_SOFT)
+    this.#attachment.thread.leases.forget(pending.lease)
   }
 
-  #newSource(record: Offset): LeaseSource {
-    return new LeaseSource(this.#attachment.nextEra(), this.#cell.numberOf(record))
+  #newSource(record: Offset, lease: Lease | undefined): LeaseSource {
+    const { pins } = this.#attachment
+    const of = { era: this.#attachment.nextEra(), version: this.#cell.numberOf(record) }
+    return new LeaseSource(pins, lease, of)
   }
 
-  #scalar(word: number): unknown {
-    if ((word & 1) === 0) return word >> 1
-    if (word === MISSING) return undefined
-    return this.#attachment.decoder.decodeWhole(word, this.#source as LeaseSource)
-  }
-
-  #sectionScalar(word: number): unknown {
-    if ((word & 1) === 0) return word >> 1
-    if (word === MISSING) return undefined
-    return this.#attachment.decoder.decodeWhole(word, UNCACHED)
-  }
-
-  #expectOpen(): void {
+  expectOpen(): void {
     if (this.#closed) throw new RootswapError('ERR_CLOSED', 'the store is closed in this thread')
   }
-}
-
-/** What is read inside a section: protected until the section ends, so strings are not cached. */
-const UNCACHED: Source = { era: -1, check: () => {} }
-
-/** Whether the value has an identity, so that it must be the one that `current` has. */
-function isContainer(m: Int32Array, word: number): boolean {
-  if (word === MISSING || !isReference(word)) return false
-  const kind = kindOf(m, nodeOf(word))
-  return kind !== STRING && kind !== DOUBLE && !isBigInt(m, word)
-}
-
-/** Walks a decoded value; the path is known to lead to a value with identity. */
-function step(value: unknown, path: readonly Key[]): unknown {
-  let found = value
-  for (const key of path) {
-    if (typeof found !== 'object' || found === null) return undefined
-    if (found instanceof MapView) {
-      found = found.get(key)
-      continue
-    }
-    if (!Object.hasOwn(found, key as PropertyKey)) return undefined
-    found = (found as Record<PropertyKey, unknown>)[key as PropertyKey]
-  }
-  return found
 }

@@ -13,7 +13,8 @@ export interface SnapshotSource {
   value(): unknown
   get(path: readonly Key[]): unknown
   has(path: readonly Key[]): boolean
-  release(): void
+  /** False when it was released before. */
+  release(): boolean
 }
 
 export interface Snapshot<T> extends Disposable {

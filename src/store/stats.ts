@@ -1,17 +1,18 @@
 /** What a heap holds, in plain numbers: counted from the span table, not by walking values. */
 
 import { blockWords, spanAt, spanStart } from '../memory/span-table.ts'
-import { FREE } from '../memory/kinds.ts'
+import { CHUNK, FREE, kindOf } from '../memory/kinds.ts'
 import {
-  CELL_NAMED,
-  CELL_STATE,
   CONFLICTS_AT,
-  LEASE_SOFT,
+  RECYCLED_AT,
   ROUND_AT,
   SLOT_CACHED_WORDS,
+  SLOT_HOLD_CHAIN,
   SLOT_LEASE_CHAIN,
   SLOT_LOG,
+  SLOT_SNAPSHOTS,
   SLOT_STATE,
+  SPAN_FREE_COUNT,
   SPAN_FRESH,
   SPAN_OWNED,
   SPAN_RUN,
@@ -22,8 +23,9 @@ import {
   USE_NONE,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import { readWide, RECORD_CELL } from '../memory/record.ts'
 import { knownRecords } from '../reclaim/cells.ts'
-import { scanLeases } from '../reclaim/leases.ts'
+import { isSnapshotLease, scanLeases } from '../reclaim/leases.ts'
 import { slotAt, slotsInUse } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
 import { RootCell } from '../versions/root.ts'
@@ -35,9 +37,9 @@ export interface HeapStats {
   readonly conflicts: number
   readonly gracePeriods: number
   readonly threads: number
-  /** Versions held by snapshots, in any thread. */
+  /** Snapshots that are held, of any store, in any thread; a save under way holds one. */
   readonly snapshots: number
-  /** The oldest version that a snapshot of any store holds, or 0. */
+  /** The oldest version that one of them holds, or 0; a store's stats ask for its own alone. */
   readonly oldestSnapshotVersion: number
   readonly capacityBytes: number
   /** Reachable from roots and snapshots, about: `verify()` is exact. */
@@ -57,7 +59,7 @@ export interface StoreStats extends HeapStats {
   readonly version: number
 }
 
-/** Milliseconds that the numbers of snapshots wait for the reclaim lock; without it they are 0. */
+/** Milliseconds that the oldest version waits for the reclaim lock; without it it is 0. */
 const LOCK_WAIT_MS = 20
 
 interface SpanTotals {
@@ -67,13 +69,15 @@ interface SpanTotals {
   shared: number
 }
 
-/** Reads the counters of a heap. Other threads go on: the numbers are of one moment, about. */
-export function heapStats(memory: Memory, thread: HeapThread): HeapStats {
+/** Reads the counters of a heap. Other threads go on: the numbers are of one moment, about. With a
+ *  cell, the oldest version is that of its snapshots. */
+export function heapStats(memory: Memory, thread: HeapThread, cell?: number): HeapStats {
   const { words, layout } = memory
-  const spans = spanTotals(memory)
+  const oldest = oldestSnapshot(memory, thread, cell) // first: what was published is counted by it
   const slots = slotTotals(memory, thread)
-  const limboWords = limboTotal(memory, thread)
-  const limbo = Math.min(limboWords * 4, Math.max(0, (spans.usedWords - slots.chunkWords) * 4))
+  const spans = spanTotals(memory)
+  const waiting = limboWords(thread)
+  const limbo = Math.min(waiting * 4, Math.max(0, (spans.usedWords - slots.chunkWords) * 4))
   const capacity = layout.capacity * 4
   const cached = (slots.cachedWords + slots.chunkWords) * 4
   const free = spans.freeWords * 4 - slots.cachedWords * 4
@@ -83,7 +87,8 @@ export function heapStats(memory: Memory, thread: HeapThread): HeapStats {
     conflicts: words.load(CONFLICTS_AT),
     gracePeriods: words.load(ROUND_AT) >>> 0,
     threads: slots.threads,
-    ...slots.held,
+    snapshots: slots.snapshots,
+    oldestSnapshotVersion: oldest,
     capacityBytes: capacity,
     liveBytes: live,
     limboBytes: limbo,
@@ -128,7 +133,8 @@ function countBlocks(memory: Memory, span: number, totals: SpanTotals): void {
     }
     totals.usedWords += size
     totals.blocks++
-    if ((m[block + 1] as number) > 1) totals.shared++
+    // The word of a chunk that others have for a count is a link.
+    if ((m[block + 1] as number) > 1 && kindOf(m, block) !== CHUNK) totals.shared++
   }
 }
 
@@ -138,54 +144,77 @@ function slotTotals(memory: Memory, thread: HeapThread) {
   let threads = 0
   let cachedWords = 0
   let chunkWords = 0
+  let snapshots = 0
   for (let slot = 0; slot < slotsInUse(words); slot++) {
     const at = slotAt(layout, slot)
     if (words.load(at + SLOT_STATE) === 0) continue
     threads++
+    snapshots += words.load(at + SLOT_SNAPSHOTS)
     cachedWords += m[at + SLOT_CACHED_WORDS] as number
-    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN]) {
+    for (const link of [SLOT_LOG, SLOT_LEASE_CHAIN, SLOT_HOLD_CHAIN]) {
       if (m[at + link] !== 0) chunkWords += chunk
     }
   }
-  return { threads, cachedWords, chunkWords, held: heldBySnapshots(memory, thread) }
+  return { threads, cachedWords, chunkWords, snapshots }
 }
 
 /** Under the lock, where neither a leased record nor a chunk of leases can go. */
-function heldBySnapshots(memory: Memory, thread: HeapThread) {
-  const none = { snapshots: 0, oldestSnapshotVersion: 0 }
+function oldestSnapshot(memory: Memory, thread: HeapThread, cell: number | undefined): number {
   const { reclaimer } = thread
-  if (!reclaimer.takeLock(LOCK_WAIT_MS)) return none
+  if (!reclaimer.takeLock(LOCK_WAIT_MS)) return 0
+  reclaimer.round.arrive()
   const known = knownRecords(memory)
   const leased = new Set<number>()
   for (let slot = 0; slot < slotsInUse(memory.words); slot++) {
     scanLeases(memory.words, slotAt(memory.layout, slot), thread.allocator.chunkWords, (lease) => {
-      if ((lease & LEASE_SOFT) === 0 && known.has(lease)) leased.add(lease)
+      if (isSnapshotLease(lease) && known.has(lease)) leased.add(lease)
     })
   }
   let oldest = 0
   for (const record of leased) {
+    if (cell !== undefined && memory.m[record + RECORD_CELL] !== cell) continue
     const number = new RootCell(memory, 0).numberOf(record)
     if (oldest === 0 || number < oldest) oldest = number
   }
   reclaimer.lock.give()
-  return leased.size === 0 ? none : { snapshots: leased.size, oldestSnapshotVersion: oldest }
+  return oldest
 }
 
 function eachCell(memory: Memory, visit: (cell: RootCell) => number): number {
   let total = 0
   for (let index = 0; index < memory.layout.cells; index++) {
     const cell = new RootCell(memory, index)
-    if (memory.words.load(cell.at + CELL_STATE) === CELL_NAMED) total += visit(cell)
+    if (cell.isNamed()) total += visit(cell)
   }
   return total
 }
 
-function limboTotal(memory: Memory, thread: HeapThread): number {
-  return inSection(thread, () => eachCell(memory, (cell) => cell.limboWords()))
+/** Words that were replaced and wait for readers, in all stores, about. */
+export function limboWords(thread: HeapThread): number {
+  return inSection(thread, () => eachCell(thread.memory, (cell) => cell.limboWords()))
+}
+
+/** Words in free blocks and spans, without those in the caches of threads. */
+export function freeWords(memory: Memory): number {
+  const { words, m, layout, classes } = memory
+  let free = 0
+  for (let span = 0; span < layout.spanCount; span++) {
+    const at = spanAt(layout, span)
+    const state = words.load(at + SPAN_STATE)
+    const use = words.load(at + SPAN_USE)
+    if (state === SPAN_FRESH || (state === SPAN_OWNED && use === USE_NONE)) {
+      free += 1 << layout.spanShift
+    } else if (state === SPAN_OWNED && (use & 0xff) === USE_BLOCKS) {
+      free += (m[at + SPAN_FREE_COUNT] as number) * (classes.sizes[use >>> 8] as number)
+    }
+  }
+  return free
 }
 
 function publishTotal(memory: Memory, thread: HeapThread): number {
-  return inSection(thread, () => eachCell(memory, (cell) => cell.numberOf(cell.newest())))
+  const { words } = memory
+  const wide = new Int32Array([words.load(RECYCLED_AT), words.load(RECYCLED_AT + 1)])
+  return inSection(thread, () => readWide(wide, 0) + eachCell(memory, (cell) => cell.published()))
 }
 
 function inSection(thread: HeapThread, count: () => number): number {

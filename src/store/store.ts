@@ -4,6 +4,7 @@
  */
 
 import { RootswapError, typeError } from '../errors.ts'
+import type { Lease } from '../reclaim/leases.ts'
 import type { VerifyReport } from '../reclaim/verify.ts'
 import { replaceWith } from '../values/compare.ts'
 import { DraftSession } from '../values/draft.ts'
@@ -11,19 +12,24 @@ import { deletePath, setPath } from '../values/edit.ts'
 import type { Key } from '../values/immutable.ts'
 import type { JsonPatch, Patch } from '../values/patch.ts'
 import { applySteps, stepsOf } from '../values/patch-apply.ts'
+import { closeCell, isBranch, lineBegan } from '../versions/branch.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
+import { adoptBranch, type Adoption, type AdoptOptions, forkCell, rollBack } from './branches.ts'
 import { drained } from './drained.ts'
 import { synchronize, synchronizeSync } from './grace.ts'
 import { type StoreHandle, storeHandle } from './handle.ts'
 import type { Heap } from './contract.ts'
+import { forgetName, setLocalName } from './names.ts'
+import { text } from './options.ts'
 import { type Track, type Trackable, Tracks } from './patches.ts'
 import { StoreReader } from './reader.ts'
 import { select } from './select.ts'
-import { HeldSnapshot } from './snapshot.ts'
-import type { StoreStats } from './stats.ts'
+import { watchLeaks } from './leaks.ts'
+import type { HeldSnapshot } from './snapshot.ts'
+import type { HeapStats, StoreStats } from './stats.ts'
 import {
-  type Change,
+  type ChangeTo,
   type ChangesOptions,
   changes,
   subscribe,
@@ -31,10 +37,30 @@ import {
   waitForVersion,
   waitForVersionSync,
 } from './subscribe.ts'
+import { optionsOf, versionOf, writeOptionsOf } from './wait-arguments.ts'
 import { type Build, type Commit, Writer, type WriteOptions } from './writer.ts'
 
+/** The heap as a store has it. */
+export interface StoreHeap extends Heap {
+  /** Once more, for a branch that outlives the store that the heap was opened for. */
+  again(): StoreHeap
+  /** The oldest snapshot is of the store in a root cell. */
+  stats(cell?: number): HeapStats
+}
+
+/** A version that stays readable in shared memory until it is released. */
+export interface HeldVersion {
+  readonly number: number
+  /** Value word of its root. */
+  readonly root: number
+  /** The version with which the present line of births began: a node that a version since then
+   *  reaches and that is older than one of them is reached by that one too. */
+  readonly lineBegan: number
+  release(): void
+}
+
 export class OpenStore implements Watched<unknown>, Trackable {
-  readonly heap: Heap
+  readonly heap: StoreHeap
   readonly name: string
   readonly handle: StoreHandle<unknown>
   readonly #attachment: Attachment
@@ -42,17 +68,20 @@ export class OpenStore implements Watched<unknown>, Trackable {
   readonly #reader: StoreReader
   readonly #writer: Writer
   readonly #tracks: Tracks
+  readonly #isBranch: boolean
   #ownsHeap = false
   #closed = false
 
-  constructor(heap: Heap, attachment: Attachment, cell: RootCell, name: string) {
+  /** A branch is open in this thread already, and this ends it. */
+  constructor(heap: StoreHeap, attachment: Attachment, cell: RootCell, name: string) {
     this.heap = heap
     this.name = name
     this.#attachment = attachment.use()
     this.#cell = cell
+    this.#isBranch = isBranch(attachment.thread, cell)
     this.handle = storeHandle(attachment.memory, cell)
     this.#reader = new StoreReader(attachment, cell)
-    this.#writer = new Writer(attachment, cell)
+    this.#writer = new Writer(attachment, cell, name)
     this.#tracks = new Tracks({ attachment, cell, observe: () => this.#observe() })
   }
 
@@ -84,11 +113,11 @@ export class OpenStore implements Watched<unknown>, Trackable {
   }
 
   get(...path: readonly Key[]): unknown {
-    return this.#reader.get(path)
+    return this.#reader.fields.get(path)
   }
 
   has(...path: readonly Key[]): boolean {
-    return this.#reader.has(path)
+    return this.#reader.fields.has(path)
   }
 
   read<R>(fn: (value: unknown, version: number) => R): R {
@@ -96,20 +125,49 @@ export class OpenStore implements Watched<unknown>, Trackable {
     const attachment = this.#attachment.use() // the function may close the store
     const { reading } = attachment.thread
     const depth = attachment.readDepth
+    let lease: Lease | undefined
     try {
       attachment.readDepth = depth + 1
-      if (depth === 0) reading.enter()
-      const value = this.#reader.currentInRead
-      return refusePromise('read', fn(value, this.#reader.cachedVersion))
+      if (depth === 0) {
+        attachment.stampRead()
+        reading.enter()
+      }
+      lease = this.#reader.beginRead()
+      const { cachedValue, cachedVersion } = this.#reader
+      return refusePromise('read', fn(cachedValue, cachedVersion))
     } finally {
+      if (lease !== undefined) this.#reader.endRead(lease)
       attachment.readDepth = depth
       if (depth === 0) reading.leave()
       attachment.release()
     }
   }
 
-  snapshot(): HeldSnapshot {
-    return new HeldSnapshot(this.#reader.snapshot())
+  snapshot(version?: number): HeldSnapshot {
+    if (version === undefined) return watchLeaks(this.#attachment, this.#reader.snapshot())
+    return watchLeaks(this.#attachment, this.#reader.snapshotOf(versionOf(version)))
+  }
+
+  /** Leases the newest version, for whoever reads the memory itself. */
+  hold(): HeldVersion {
+    this.#expectOpen()
+    const attachment = this.#attachment.use()
+    const { leases } = attachment.thread
+    const record = leases.take(this.#cell.rootAt, 0)
+    const since = attachment.snapshots.add()
+    let held = true
+    return {
+      number: this.#cell.numberOf(record),
+      root: this.#cell.rootOf(record),
+      lineBegan: lineBegan(attachment.thread, this.#cell, record),
+      release: () => {
+        if (!held) return
+        held = false
+        attachment.snapshots.remove(since)
+        leases.release(record, 0)
+        attachment.release()
+      },
+    }
   }
 
   select(selector: (value: never) => unknown, project?: (selected: never) => unknown) {
@@ -128,9 +186,8 @@ export class OpenStore implements Watched<unknown>, Trackable {
         throw error
       }
       return (delta) => {
-        const word = session.finish(result, delta)
-        session.revoke()
-        return word
+        session.revoke() // accessors of what was assigned run while the new version is built
+        return session.finish(result, delta)
       }
     }, options)
   }
@@ -155,7 +212,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
     const steps = stepsOf(patches)
     return this.#write((root) => {
       const session = new DraftSession(codec, root)
-      const value = applySteps(session.root, steps)
+      const value = applySteps(session.root, steps, codec.memory.m)
       return (delta) => {
         if (!Object.is(value, session.root)) return replaceWith(codec, root, value, delta)
         return session.finish(undefined, delta)
@@ -163,11 +220,33 @@ export class OpenStore implements Watched<unknown>, Trackable {
     }, options)
   }
 
+  fork(name?: string): OpenStore {
+    this.#expectOpen()
+    this.#writer.expectWritable()
+    const named = name === undefined ? '' : text('name', name)
+    const cell = forkCell(this.#attachment, this.#cell, named)
+    const heap = this.#ownsHeap ? this.heap.again() : this.heap
+    const branch = new OpenStore(heap, this.#attachment, cell, named)
+    if (named !== '') setLocalName(named, branch.handle)
+    return this.#ownsHeap ? branch.ownHeap() : branch
+  }
+
+  adopt(branch: unknown, options?: AdoptOptions): Commit {
+    this.#expectOpen()
+    const source = this.#sourceOf(branch)
+    return adoptBranch(this.#adoption(), source, optionsOf(options))
+  }
+
+  rollback(version: number, options?: WriteOptions): Commit {
+    this.#expectOpen()
+    return rollBack(this.#adoption(), versionOf(version), optionsOf(writeOptionsOf(options)))
+  }
+
   subscribe(first: never, second?: never, third?: never): () => void {
     return subscribe(this, first, second, third)
   }
 
-  changes(options?: ChangesOptions): AsyncIterable<Change<unknown>> {
+  changes(options?: ChangesOptions): AsyncIterable<ChangeTo<unknown>> {
     return changes(this, options)
   }
 
@@ -176,6 +255,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
   }
 
   waitForVersionSync(version: number, timeoutMs?: number): number {
+    this.#attachment.endJob() // it may be long
     return waitForVersionSync(this, version, timeoutMs)
   }
 
@@ -188,6 +268,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
   synchronizeSync(timeoutMs?: number): void {
     this.#mayWaitForReaders()
     const { memory, thread } = this.#attachment
+    this.#attachment.endJob()
     synchronizeSync(memory, thread.reclaimer, timeoutMs)
   }
 
@@ -212,7 +293,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
   }
 
   stats(): StoreStats {
-    return { version: this.version, ...this.heap.stats() }
+    return { version: this.version, ...this.heap.stats(this.#cell.index) }
   }
 
   verify(): VerifyReport {
@@ -226,6 +307,7 @@ export class OpenStore implements Watched<unknown>, Trackable {
     this.#writer.close()
     this.#tracks.close()
     this.#attachment.bell.wakeWatchers()
+    if (this.#isBranch) this.#endBranch()
     this.#attachment.release()
     if (this.#ownsHeap) this.heap.close()
   }
@@ -241,7 +323,41 @@ export class OpenStore implements Watched<unknown>, Trackable {
 
   #write(prepare: (root: number) => Build, options: WriteOptions | undefined): Commit {
     this.#expectOpen()
-    return this.#writer.commit(prepare, options)
+    return this.#writer.commit(prepare, writeOptionsOf(options))
+  }
+
+  #adoption(): Adoption {
+    return { attachment: this.#attachment, cell: this.#cell, writer: this.#writer }
+  }
+
+  /** What `adopt` is given: another store of this heap that this thread has open. */
+  #sourceOf(branch: unknown): RootCell {
+    const isStore = typeof branch === 'object' && branch !== null && #cell in branch
+    if (!isStore || branch.#attachment !== this.#attachment || branch === this) {
+      const what = !isStore
+        ? 'not a store'
+        : branch === this
+          ? 'the store itself'
+          : 'of another heap'
+      throw typeError(
+        'ERR_INVALID_ARGUMENT',
+        `adopt takes a branch that this thread has open, by fork() or openStore(); it is ${what}`,
+        { argument: 'branch' },
+      )
+    }
+    branch.#expectOpen()
+    return branch.#cell
+  }
+
+  #endBranch(): void {
+    const { thread } = this.#attachment
+    if (this.name !== '') forgetName(this.name, this.handle)
+    try {
+      if (closeCell(thread, this.#cell) !== 'idle') this.#attachment.reclaimSoon()
+    } catch (error) {
+      thread.settle()
+      throw error
+    }
   }
 
   #observe(): { version: number; value: unknown } {

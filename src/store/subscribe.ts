@@ -29,22 +29,22 @@ export interface Watched<T> {
 }
 
 /** A newer version than the one last heard of; the newest, not each one. */
-export interface Change<T> {
+export interface ChangeTo<V> {
   readonly version: number
   /** That of the call before; the same one in the first call that `immediate` asks for. */
   readonly previousVersion: number
-  readonly value: T
+  readonly value: V
   /** Where they were asked for: from the previous version to this one; frozen. */
   readonly patches?: readonly Patch[]
 }
 
-export type Listener<T> = (change: Change<T>) => void
+export type Listener<T> = (change: ChangeTo<T>) => void
 
 export type SelectorListener<S, T> = (
   selected: S,
   /** `undefined` in the call that `immediate` asks for. */
   previous: S | undefined,
-  change: Change<T>,
+  change: ChangeTo<T>,
 ) => void
 
 export interface ChangesOptions extends SignalOptions {
@@ -116,7 +116,7 @@ export function subscribe<T>(
 /** A listener, and whether it wants to hear of a value. What throws is reported either way. */
 interface Hearing<T> {
   isNews(value: T): boolean
-  hear(change: Change<T>): void
+  hear(change: ChangeTo<T>): void
 }
 
 /** A listener that asks the selector first. */
@@ -206,14 +206,14 @@ class Subscription<T> implements Delivery {
     this.#hearing.hear({ ...change, previousVersion, ...first })
   }
 
-  #next(): Omit<Change<T>, 'previousVersion'> | undefined {
+  #next(): Omit<ChangeTo<T>, 'previousVersion'> | undefined {
     const change = observe(this.#watched)
     if (!this.#wants(change.value, change.version)) return undefined
     // The selector may have ended this, or closed the store.
     return this.#ended || this.#watched.isClosed() ? undefined : change
   }
 
-  #nextWithPatches(track: Track): Omit<Change<T>, 'previousVersion'> | undefined {
+  #nextWithPatches(track: Track): Omit<ChangeTo<T>, 'previousVersion'> | undefined {
     const change = track.step((value, version) => this.#wants(value as T, version))
     return change as TrackedChange<T> | undefined
   }
@@ -230,7 +230,7 @@ const deliveriesOfBells = new WeakMap<Bell, Deliveries>()
 
 function deliveriesOf(bell: Bell): Deliveries {
   let deliveries = deliveriesOfBells.get(bell)
-  if (deliveries === undefined) deliveriesOfBells.set(bell, (deliveries = new Deliveries()))
+  if (deliveries === undefined) deliveriesOfBells.set(bell, (deliveries = new Deliveries(bell)))
   return deliveries
 }
 
@@ -252,7 +252,7 @@ export function noticeNewVersion(bell: Bell): void {
 export function changes<T>(
   watched: Watched<T>,
   options?: ChangesOptions,
-): AsyncIterable<Change<T>> {
+): AsyncIterable<ChangeTo<T>> {
   const signal = signalOf(options)
   expectOpen(watched)
   const track = options?.patches === true ? trackable(watched).track?.() : undefined
@@ -270,7 +270,7 @@ interface Beginning {
   readonly signal: AbortSignal | undefined
 }
 
-class Changes<T> implements AsyncIterator<Change<T>, undefined> {
+class Changes<T> implements AsyncIterator<ChangeTo<T>, undefined> {
   readonly #watched: Watched<T>
   readonly #returned = new AbortController()
   readonly #signal: AbortSignal | undefined
@@ -288,19 +288,19 @@ class Changes<T> implements AsyncIterator<Change<T>, undefined> {
     if (track !== undefined) trackable(watched).endTrackWith?.(this, track)
   }
 
-  next(): Promise<IteratorResult<Change<T>, undefined>> {
+  next(): Promise<IteratorResult<ChangeTo<T>, undefined>> {
     const step = this.#turn.then(() => this.#step())
     this.#turn = step.catch(() => {})
     return step
   }
 
-  async return(): Promise<IteratorResult<Change<T>, undefined>> {
+  async return(): Promise<IteratorResult<ChangeTo<T>, undefined>> {
     this.#finish()
     this.#returned.abort()
     return { done: true, value: undefined }
   }
 
-  async #step(): Promise<IteratorResult<Change<T>, undefined>> {
+  async #step(): Promise<IteratorResult<ChangeTo<T>, undefined>> {
     if (this.#done) return { done: true, value: undefined }
     const previousVersion = this.#last
     try {

@@ -1,4 +1,4 @@
-/** The arguments of everything that waits: signals, time limits, versions, functions. */
+/** The arguments of what waits and of what writes: signals, limits, versions, functions. */
 
 import { typeError } from '../errors.ts'
 
@@ -12,6 +12,16 @@ export function optionsOf<O extends object>(options: O | undefined): O {
   if (options === undefined) return {} as O
   if (typeof options === 'object' && options !== null) return options
   throw wrong('options', 'an object', options)
+}
+
+/** The options of a write, of which `ifVersion` must be a version, or be left out. */
+export function writeOptionsOf<O extends { readonly ifVersion?: number }>(
+  options: O | undefined,
+): O | undefined {
+  if (options !== undefined && optionsOf(options).ifVersion !== undefined) {
+    versionOf(options.ifVersion, 'ifVersion')
+  }
+  return options
 }
 
 export function signalOf(options: SignalOptions | undefined): AbortSignal | undefined {
@@ -30,9 +40,9 @@ export function timeoutOf(timeoutMs: unknown): number {
   throw wrong('timeoutMs', 'a number of milliseconds, 0 or more', timeoutMs)
 }
 
-export function versionOf(version: unknown): number {
+export function versionOf(version: unknown, argument = 'version'): number {
   if (typeof version === 'number' && Number.isSafeInteger(version) && version >= 0) return version
-  throw wrong('version', 'a whole number, 0 or more', version)
+  throw wrong(argument, 'a whole number, 0 or more', version)
 }
 
 export function functionOf<F>(name: string, fn: F): F {

@@ -10,12 +10,13 @@
 import { RootswapError } from '../errors.ts'
 import { CELL_TURN, LEASE_SOFT, LIMBO_MAX_AT, RECLAIM_EVERY_AT } from '../memory/layout.ts'
 import type { Offset } from '../memory/words.ts'
-import { stalledReaders } from '../reclaim/stalls.ts'
 import type { Patch } from '../values/patch.ts'
 import { Delta } from '../versions/delta.ts'
 import type { RootCell } from '../versions/root.ts'
 import type { Attachment } from './attachment.ts'
-import { channels } from './channels.ts'
+import { channels, tellPublish } from './channels.ts'
+import { orGiveUp } from './shortage.ts'
+import { describe } from './stalls.ts'
 import { patchesBetween } from './patches.ts'
 
 export interface WriteOptions {
@@ -46,12 +47,14 @@ const RETIRED_WORDS_MAX = 2 ** 16
 export class Writer {
   readonly #attachment: Attachment
   readonly #cell: RootCell
+  readonly #name: string
   readonly #delta: Delta
   #closed = false
   #unreclaimed = 0
   #retiredWords = 0
 
-  constructor(attachment: Attachment, cell: RootCell) {
+  constructor(attachment: Attachment, cell: RootCell, name = '') {
+    this.#name = name
     this.#attachment = attachment
     this.#cell = cell
     this.#delta = new Delta(attachment.memory)
@@ -64,17 +67,12 @@ export class Writer {
 
   /** `prepare` gets the base's root word and may run user code; it is called again on conflict. */
   commit(prepare: (root: number) => Build, options: WriteOptions = {}): Commit {
-    this.#guard()
+    this.expectWritable()
     const attachment = this.#attachment.use() // user code may close the store
     const { thread } = attachment
     try {
       if (thread.reclaimer.lock.isHeld) thread.settle() // an error left no room for it before
-      return this.#commit(prepare, options)
-    } catch (error) {
-      thread.settle()
-      // What only this thread's own cached values kept may be what is missing.
-      if (!isShortage(error) || !attachment.catchUp()) throw error
-      return this.#commit(prepare, options)
+      return orGiveUp(attachment, () => this.#commit(prepare, options))
     } finally {
       attachment.release()
     }
@@ -136,7 +134,7 @@ export class Writer {
       published = this.#cell.publish(thread, base, next, this.#delta) !== 0
     } finally {
       attachment.building = false
-      if (this.#cell.wins === wins) allocator.abort()
+      if (this.#cell.wins === wins) thread.abandonDraft()
       else if (!published) allocator.end() // an error came after the swap
     }
     return published ? commitOf(version + 1, true, patches) : undefined
@@ -159,7 +157,8 @@ export class Writer {
     }
   }
 
-  #guard(): void {
+  /** Throws `ERR_IN_READ_SECTION`, `ERR_IN_UPDATE` where this thread may not write now. */
+  expectWritable(): void {
     const { readDepth, recipes, building } = this.#attachment
     if (readDepth > 0) {
       throw new RootswapError('ERR_IN_READ_SECTION', 'a write inside read(fn): return first')
@@ -211,34 +210,35 @@ export class Writer {
     const due =
       this.#unreclaimed >= (memory.m[RECLAIM_EVERY_AT] as number) ||
       this.#retiredWords >= RETIRED_WORDS_MAX
-    if (due) {
-      const end = thread.reclaimer.attempt(SLICES_PER_WRITE)
-      if (end === 'idle') {
-        this.#unreclaimed = 0
-        this.#retiredWords = 0
-      }
-    }
+    const end = due ? thread.reclaimer.attempt(SLICES_PER_WRITE) : undefined
+    if (end !== 'idle') this.#attachment.reclaimLater()
+    if (end === 'idle') {
+      this.#unreclaimed = 0
+      this.#retiredWords = 0
+    } else if (due && end !== 'more') this.#attachment.stalls.look()
     if (channels.publish.hasSubscribers) {
-      channels.publish.publish({ store: this.#cell.index, version })
+      const { key: heap } = this.#attachment
+      tellPublish({ heap, store: this.#cell.index, name: this.#name, version })
     }
   }
 
   /** Before a write: if too much waits for readers, reclaims, then waits, then gives up. */
   #relieve(): void {
-    const { memory, thread, maxWaitMs } = this.#attachment
+    const { memory, thread, maxWaitMs, stalls } = this.#attachment
     const max = memory.m[LIMBO_MAX_AT] as number
     if (this.#limbo() <= max) return
     this.#attachment.reapDead()
     for (let waited = 0; waited <= maxWaitMs; waited++) {
-      thread.reclaimer.attempt(64)
+      const end = thread.reclaimer.attempt(64)
       if (this.#limbo() <= max) return
+      if (end !== 'more') stalls.look()
       memory.words.wait(this.#cell.at + CELL_TURN, 0, 1)
     }
-    const stalled = stalledReaders(memory)
+    const stalled = stalls.stalled()
+    const who = stalled.map(describe).join('; ') || 'nobody stands in the way'
     throw new RootswapError(
       'ERR_RECLAIM_STALLED',
-      `${this.#limbo() * 4} bytes wait for readers, ${max * 4} may; ` +
-        `stopped inside the library: ${stalled.map((one) => one.label).join(', ') || 'nobody'}`,
+      `${this.#limbo() * 4} bytes wait for readers, ${max * 4} may: ${who}`,
       { limboBytes: this.#limbo() * 4, maxLimboBytes: max * 4, stalled },
     )
   }
@@ -260,9 +260,4 @@ function commitOf(
   patches: readonly Patch[] | undefined,
 ): Commit {
   return patches === undefined ? { version, changed } : { version, changed, patches }
-}
-
-function isShortage(error: unknown): boolean {
-  if (!(error instanceof RootswapError)) return false
-  return error.code === 'ERR_HEAP_FULL' || error.code === 'ERR_RECLAIM_STALLED'
 }

@@ -204,12 +204,21 @@ class Run {
     if (this.#violations.length < VIOLATIONS_MAX) this.#violations.push(what)
   }
 
-  #report(seconds: number): TortureReport {
-    const stats = this.#heap.stats()
-    this.#count('versions', stats.publishes - 1)
-    this.#count('conflicts', stats.conflicts)
-    this.#count('rounds', stats.gracePeriods)
+  /** A heap that is damaged, and told so before, may have no numbers to give. */
+  #countHeap(): void {
+    try {
+      const stats = this.#heap.stats()
+      this.#count('versions', stats.publishes - 1)
+      this.#count('conflicts', stats.conflicts)
+      this.#count('rounds', stats.gracePeriods)
+    } catch (error) {
+      this.#violation(`at the end: ${String(error)}`)
+    }
     this.#heap.close()
+  }
+
+  #report(seconds: number): TortureReport {
+    this.#countHeap()
     const names: (Counter | RunCounter)[] = [
       ...counters,
       ...(['versions', 'conflicts', 'rounds', 'kills', 'churn'] as const),

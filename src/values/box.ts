@@ -97,6 +97,13 @@ function makeBox(make: BoxMaker, own: number, length: number, words: number): Of
   return node
 }
 
+/** Words that a box with these own bits and this length takes, its head included. */
+export function boxWords(own: number, length: number): number {
+  const sort = own >>> 5
+  if (sort === DATE) return BOX_HEAD + 2
+  return BOX_HEAD + (sort <= NEGATIVE ? length : (length + 3) >>> 2)
+}
+
 /** The word of a new box, or `NO_WORD` where the value is none. */
 export function writeBox(make: BoxMaker, value: unknown): number {
   if (typeof value === 'bigint') return writeBigInt(make, value)

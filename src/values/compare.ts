@@ -20,9 +20,11 @@ import {
   TAG_NODE,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
+import { expectRoomFor } from './array-length.ts'
 import type { Delta } from '../versions/delta.ts'
 import { sameBox } from './box.ts'
 import type { Codec } from './codec.ts'
+import { saysLight } from './compare-light.ts'
 import { entriesOfValue, variantOfValue } from './dictionary.ts'
 import { entryOrder, entryValue } from './entry.ts'
 import type { Key } from './immutable.ts'
@@ -234,6 +236,7 @@ class Comparison {
     const m = this.#m
     const node = nodeOf(word)
     const { length } = value
+    expectRoomFor(length, m)
     const before = m[node + 3] as number
     let pair: Pair | undefined
     for (let index = 0; index < length; index++) {
@@ -250,6 +253,7 @@ class Comparison {
   }
 
   #openList(word: number, value: readonly unknown[]): Pair {
+    expectRoomFor(value.length, this.#m)
     const pair = new Pair(word, LIST)
     const vector = vectorOfList(this.#m, nodeOf(word))
     const olds = new Int32Array(vector.length)
@@ -338,6 +342,7 @@ class Comparison {
   #stays(word: number, value: unknown, index: number): boolean {
     if (typeof value === 'string') return this.#ctx.text.wordEquals(word, value)
     if (typeof value !== 'object' || value === null) return this.#sameScalar(word, value)
+    if (saysLight(this.#ctx, word, value, this.#clean)) return true
     if (!this.#comparable(word, value)) return this.#sameScalar(word, value)
     this.#waiting[this.#waits] = value
     this.#places[this.#waits++] = index

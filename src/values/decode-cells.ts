@@ -15,13 +15,24 @@
  */
 
 import { corrupt } from '../errors.ts'
-import { ARRAY, ENTRY, LIST, LIST_NODE, nodeOf, OBJECT, OWN_SHIFT, TABLE } from '../memory/kinds.ts'
+import {
+  ARRAY,
+  ENTRY,
+  LIST,
+  LIST_NODE,
+  nodeOf,
+  OBJECT,
+  OWN_SHIFT,
+  TABLE,
+  entryValueAt,
+} from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
-import { eager, entryValueAt, isLight, isScalar, type Plan, type Reader } from './decode.ts'
+import { eager, isLight, isScalar, type Plan, type Reader } from './decode.ts'
 
 /** The protection of one version, as its owner (a store, a snapshot) sees it. */
 export interface Source {
-  /** Throws `ERR_STALE_SNAPSHOT` when the version is no longer protected. */
+  /** Protects the version until the call that reads ends (`Reader.settle`). Throws
+   *  `ERR_STALE_SNAPSHOT` when it was given up. */
   check(): void
   /** Never the same for two versions of a heap; strings are cached per era. */
   readonly era: number

@@ -5,9 +5,33 @@
 
 import { ARRAY, nodeOf, OBJECT, TAG_NODE, TAG_OBJECT } from '../memory/kinds.ts'
 import { alignKeys, alignWords } from './decode-align.ts'
-import { isKeyed, isListLike, kindOfWord, planOf } from './decode-cells.ts'
+import {
+  type Cell,
+  isKeyed,
+  isListLike,
+  kindOfWord,
+  planOf,
+  type Versions,
+} from './decode-cells.ts'
 import { wordsBelow } from './decode-items.ts'
-import { type Decoded, eager, type Reader, setOwn } from './decode.ts'
+import { type Decoded, eager, isLight, isScalar, type Reader, setOwn } from './decode.ts'
+
+/** Links two cells if both are small, and no scalars: the old one is decoded, and the new one
+ *  reuses what did not change. */
+export function relinkLight(reader: Reader, versions: Versions, old: Cell, fresh: Cell): boolean {
+  const { m } = reader
+  if (old.state !== undefined || isScalar(m, old.word) || isScalar(m, fresh.word)) return false
+  if (!isLight(reader, old.word) || !isLight(reader, fresh.word)) return false
+  if (old.value === undefined) {
+    reader.era = versions.old.era
+    old.value = eager(reader, m, old.word)
+  }
+  old.origin = undefined
+  reader.era = versions.fresh.era
+  fresh.value = rebuild(reader, old.word, fresh.word, old.value)
+  fresh.origin = undefined
+  return true
+}
 
 /** Both words are light, which bounds the depth; `oldValue` is what the old word decodes to. */
 export function rebuild(reader: Reader, oldWord: number, word: number, oldValue: unknown): unknown {

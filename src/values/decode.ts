@@ -25,7 +25,7 @@ import {
   TAG_NODE,
   TAG_OBJECT,
   TAG_STRING,
-  inlineKeyWords,
+  entryValueAt,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import { corrupt } from '../errors.ts'
@@ -61,6 +61,8 @@ export interface ReaderOptions {
   readonly lightWeightMax: number
   readonly leftoverValuesMax: number
   readonly box: ((node: Offset) => unknown) | undefined
+  /** Called when a call has read what it wanted: what sources protected for it may go. */
+  readonly settle: () => void
 }
 
 /** A shape, and whether an object of it can be filled by plain assignment. */
@@ -86,6 +88,8 @@ export class Reader {
   /** Strings read now belong to this era: an address means the same string within one era only. */
   era = NO_ERA
   readonly #codec: CodecLike
+  /** Ends what sources protect for the call that reads. */
+  readonly settle: () => void
   readonly #plans: (Plan | undefined)[] = []
   readonly #box: ((node: Offset) => unknown) | undefined
   /** Per cache line: address, era. */
@@ -94,6 +98,7 @@ export class Reader {
 
   constructor(codec: CodecLike, options: ReaderOptions) {
     this.#codec = codec
+    this.settle = options.settle
     this.m = codec.memory.m
     this.doubles = codec.memory.words.doubles
     this.lightWeightMax = options.lightWeightMax
@@ -151,12 +156,6 @@ export class Reader {
     if (form === KEY_WORD) return String(this.scalar(this.m[node + 5] as number))
     return this.#codec.text.readAt(node + 5, own >>> 2, form !== KEY_LATIN)
   }
-}
-
-/** Word of an entry's value. */
-export function entryValueAt(m: Int32Array, node: Offset): Offset {
-  const own = (m[node] as number) >>> OWN_SHIFT
-  return node + 5 + ((own & 3) === KEY_WORD ? 1 : inlineKeyWords(own))
 }
 
 export function isScalar(m: Int32Array, word: number): boolean {

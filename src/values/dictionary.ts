@@ -7,6 +7,9 @@ import { variantOfView } from './map-view.ts'
 import { describe, prototypesOf } from './plain.ts'
 import { MAP_TABLE, SET_TABLE } from './table.ts'
 
+const mapEach = Map.prototype.forEach
+const setEach = Set.prototype.forEach
+
 export type AnyMap = ReadonlyMap<unknown, unknown>
 export type AnySet = ReadonlySet<unknown>
 
@@ -31,7 +34,9 @@ export function entriesOfValue(
     keys.push(key)
     values.push(child)
   }
-  if (variant === MAP_TABLE) for (const [key, child] of value as AnyMap) add(key, child)
+  if (types.isMap(value)) mapEach.call(value, (child, key) => add(key, child))
+  else if (types.isSet(value)) setEach.call(value, (member) => add(member, undefined))
+  else if (variant === MAP_TABLE) for (const [key, child] of value as AnyMap) add(key, child)
   else for (const member of value as AnySet) add(member, undefined)
   return { keys, values }
 }

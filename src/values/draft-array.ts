@@ -8,6 +8,7 @@
 import { RootswapError, rangeError, typeError } from '../errors.ts'
 import { ARRAY, kindOf, nodeOf } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
+import { expectRoomFor } from './array-length.ts'
 import { ARRAY_METHODS, type DraftElements } from './draft-methods.ts'
 import { elementAt, lengthOf } from './draft-nodes.ts'
 import { ArrayTarget, type DraftScope, PLACE, Place } from './draft-place.ts'
@@ -149,6 +150,7 @@ export class ArrayPlace extends Place implements DraftElements {
 
   setLength(length: number): void {
     if (length === this.length) return
+    expectRoomFor(length, this.scope.codec.memory.m)
     if (this.origins !== undefined) this.#resizeDense(this.origins, length)
     else if (length < this.length) this.#truncate(length)
     this.length = length

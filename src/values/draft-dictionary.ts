@@ -12,6 +12,7 @@ import type { Offset } from '../memory/words.ts'
 import { ABSENT, type DraftScope, PLACE, Place, placeOf, REMOVED } from './draft-place.ts'
 import type { Key } from './immutable.ts'
 import { entryKey } from './entry.ts'
+import { IteratorPrototype } from './iterator.ts'
 import { isKey } from './key.ts'
 import { MISSING } from './lookup.ts'
 import { describe, unsupported } from './plain.ts'
@@ -219,29 +220,43 @@ function present(value: unknown): unknown {
   return value === ABSENT ? undefined : value
 }
 
-function* mapped(
-  place: DictionaryPlace,
-  read: (key: Key) => unknown,
-): Generator<unknown, undefined> {
-  for (const key of place.keys()) {
-    place.use('next')
-    yield read(key)
+/** As those of Maps and Sets it has no `return`: a loop that was left may go on. */
+class DraftWalk implements IterableIterator<unknown, undefined> {
+  readonly #place: DictionaryPlace
+  readonly #keys: Iterator<Key, undefined>
+  readonly #read: (key: Key) => unknown
+
+  constructor(place: DictionaryPlace, read: (key: Key) => unknown) {
+    this.#place = place
+    this.#keys = place.keys()
+    this.#read = read
   }
-  return undefined
+
+  next(): IteratorResult<unknown, undefined> {
+    const { value, done } = this.#keys.next()
+    if (done === true) return { value: undefined, done }
+    this.#place.use('next')
+    return { value: this.#read(value as Key), done: false }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
+Object.setPrototypeOf(DraftWalk.prototype, IteratorPrototype)
+
+function keysOf(this: object): DraftWalk {
+  return new DraftWalk(placeFor(this, 'keys'), (key) => key)
 }
 
-function keysOf(this: object): Generator<unknown, undefined> {
-  return mapped(placeFor(this, 'keys'), (key) => key)
-}
-
-function valuesOf(this: object): Generator<unknown, undefined> {
+function valuesOf(this: object): DraftWalk {
   const place = placeFor(this, 'values')
-  return mapped(place, (key) => present(place.read(key)))
+  return new DraftWalk(place, (key) => present(place.read(key)))
 }
 
-function entriesOf(this: object): Generator<unknown, undefined> {
+function entriesOf(this: object): DraftWalk {
   const place = placeFor(this, 'entries')
-  return mapped(place, (key) => [key, place.isMap ? present(place.read(key)) : key])
+  return new DraftWalk(place, (key) => [key, place.isMap ? present(place.read(key)) : key])
 }
 
 function forEach(this: object, visit: unknown, self?: unknown): void {
@@ -293,8 +308,34 @@ function add(this: object, key: unknown): object {
   return this
 }
 
+function getOrInsert(this: object, key: unknown, value: unknown): unknown {
+  const place = placeFor(this, 'getOrInsert')
+  const checked = place.checked(key)
+  if (!place.hasKey(checked)) place.write(checked, place.unwrap(value))
+  return present(place.read(checked))
+}
+
+function getOrInsertComputed(this: object, key: unknown, compute: unknown): unknown {
+  const place = placeFor(this, 'getOrInsertComputed')
+  const checked = place.checked(key)
+  if (!place.hasKey(checked)) {
+    const value = (compute as (key: Key) => unknown)(checked)
+    place.write(checked, place.unwrap(value))
+  }
+  return present(place.read(checked))
+}
+
+/** What this version of Node has. */
+const NEWER = (
+  [
+    ['getOrInsert', getOrInsert],
+    ['getOrInsertComputed', getOrInsertComputed],
+  ] as const
+).filter(([name]) => name in Map.prototype)
+
 const MAP_METHODS: ReadonlyMap<string | symbol, Method> = new Map<string | symbol, Method>([
   ...SHARED,
+  ...NEWER,
   ['get', get],
   ['set', set],
   ['values', valuesOf],

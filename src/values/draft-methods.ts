@@ -85,6 +85,9 @@ function sort(this: unknown, compare?: (a: unknown, b: unknown) => number): unkn
     const texts = values.map((value) => (value === undefined ? '' : String(value)))
     defined.sort((a, b) => compareText(texts[a] as string, texts[b] as string))
   }
+  if (place.length !== values.length) {
+    throw typeError('ERR_INVALID_ARGUMENT', 'the comparison of sort() changed the length')
+  }
   place.permute(defined.concat(order.filter((index) => values[index] === undefined)))
   return this
 }

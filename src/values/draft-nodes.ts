@@ -111,9 +111,11 @@ export function copyFlat(
 /** Another word in a private copy, at so many words from its beginning; the copy's offset as the
  *  untagged part of a reference. */
 export function setChild(m: Int32Array, copy: Offset, at: number, word: number): number {
-  const values = 2 ** weightOf(m, word) - 2 ** weightOf(m, m[copy + at] as number)
+  const before = weightOf(m, m[copy + at] as number)
+  const after = weightOf(m, word)
   m[copy + at] = word
-  if (values > 0) {
+  if (after > before) {
+    const values = 2 ** after - 2 ** before
     const own = ownOf(m, copy)
     stamp(m, copy, kindOf(m, copy), own - (own & 31) + heavier(own & 31, values))
   }

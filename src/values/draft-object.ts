@@ -11,6 +11,7 @@ import { OBJECT, kindOf, nodeOf } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import { shapeOf } from './draft-nodes.ts'
 import { ABSENT, type DraftScope, PLACE, Place, REMOVED } from './draft-place.ts'
+import { Touched } from './draft-touched.ts'
 import type { Key } from './immutable.ts'
 import { find, keysOf, MISSING } from './lookup.ts'
 import { javaScriptOrder } from './order.ts'
@@ -20,7 +21,7 @@ export class ObjectPlace extends Place {
   readonly node: Offset
   /** Of a flat object. */
   readonly shape: Shape | undefined
-  touched: Map<string, unknown> | undefined = undefined
+  touched: Touched | undefined = undefined
   moved: Set<string> | undefined = undefined
   /** Keys were added or removed. */
   restructured = false
@@ -56,8 +57,7 @@ export class ObjectPlace extends Place {
   onlyTouch(): Key | undefined {
     const { touched } = this
     if (touched?.size !== 1 || this.restructured || this.shape === undefined) return undefined
-    const [key] = touched.keys()
-    return key
+    return touched.first
   }
 
   /** The word of a key in the old version, or `MISSING`. */
@@ -85,7 +85,7 @@ export class ObjectPlace extends Place {
     if (word === MISSING) return ABSENT
     const value = this.scope.open(this, key, word)
     if (!(value instanceof Place)) return value
-    ;(this.touched ??= new Map()).set(key, value)
+    ;(this.touched ??= new Touched()).set(key, value)
     return value.proxy
   }
 
@@ -100,7 +100,7 @@ export class ObjectPlace extends Place {
   }
 
   write(key: string, raw: unknown): void {
-    const touched = (this.touched ??= new Map<string, unknown>())
+    const touched = (this.touched ??= new Touched())
     const before = touched.get(key)
     if (before === REMOVED) {
       touched.delete(key)
@@ -129,7 +129,7 @@ export class ObjectPlace extends Place {
   remove(key: string): void {
     if (!this.hasOwn(key)) return
     this.moved?.delete(key)
-    const touched = (this.touched ??= new Map<string, unknown>())
+    const touched = (this.touched ??= new Touched())
     if (this.wordAt(key) === MISSING) touched.delete(key)
     else touched.set(key, REMOVED)
     this.restructured = true

@@ -9,6 +9,7 @@
 
 import { types } from 'node:util'
 import { rangeError, RootswapError } from '../errors.ts'
+import { expectRoomFor } from './array-length.ts'
 import {
   DONE,
   type DraftScope,
@@ -149,12 +150,17 @@ export class Plan {
   }
 }
 
+/** Whatever iterator the Map itself may have. */
+const mapEntries = Map.prototype.entries
+
 function entriesOf(scope: DraftScope, value: object): (readonly [Key, unknown])[] {
   if (Array.isArray(value)) {
+    expectRoomFor(value.length, scope.codec.memory.m)
     return Array.from(value, (item: unknown, index) => [index, unwrapIn(scope, item)] as const)
   }
   if (types.isMap(value)) {
-    return Array.from(value, ([key, item]) => [key as Key, unwrapIn(scope, item)] as const)
+    const pairs = Array.from(mapEntries.call(value) as Iterable<[Key, unknown]>)
+    return pairs.map(([key, item]) => [key, unwrapIn(scope, item)] as const)
   }
   return Object.entries(value).map(([key, item]) => [key, unwrapIn(scope, item)] as const)
 }

@@ -11,6 +11,8 @@ import type { Codec } from './codec.ts'
 import { Entries } from './draft-entries.ts'
 import {
   arrayOf,
+  childrenOf,
+  copyFlat,
   copyWith,
   elementAt,
   isArray,
@@ -18,6 +20,7 @@ import {
   lengthOf,
   objectOf,
   sameScalar,
+  setChild,
   shapeOf,
 } from './draft-nodes.ts'
 import type { Key } from './immutable.ts'
@@ -154,11 +157,48 @@ function indexOf(key: Key): number {
 }
 
 function replaceAlong(codec: Codec, steps: Step[], word: number, delta: Delta): number {
+  if (steps.length === 1) {
+    return withChild(codec, steps[0] as Step, { word, isSuccessor: false }, delta)
+  }
+  if (steps.every((step) => slotIn(codec, step) >= 0)) return replaceFlat(codec, steps, word, delta)
   const entries = new Entries(codec.memory)
   const last = steps.pop() as Step
   entries.next()
   const changed = withChild(codec, last, { word, isSuccessor: false }, entries.collected)
   return rebuild(codec, steps, changed, { entries, delta })
+}
+
+/** Where the key's word is among the references of a flat container; -1 where it has none, and for
+ *  any other container. */
+function slotIn(codec: Codec, { word, key }: Step): number {
+  const { m } = codec.memory
+  const node = nodeOf(word)
+  const kind = kindOf(m, node)
+  if (kind === OBJECT) return shapeOf(codec, node).slotOf(key as string)
+  if (kind !== ARRAY) return -1
+  const index = indexOf(key)
+  return index < lengthOf(m, node) ? index : -1
+}
+
+/** Every container on the way is one block and has the key: their entries are known beforehand, so
+ *  they are reported in order, parents first. */
+function replaceFlat(codec: Codec, steps: readonly Step[], child: number, delta: Delta): number {
+  const { m } = codec.memory
+  const last = steps.length - 1
+  for (let index = 0; index < last; index++) delta.replaced(nodeOf((steps[index] as Step).word))
+  const lowest = nodeOf((steps[last] as Step).word)
+  const slot = slotIn(codec, steps[last] as Step)
+  const dropsChild = isReference(m[childrenOf(codec, lowest).at + slot] as number)
+  delta.replaced(lowest, dropsChild ? [slot] : [])
+  let made = child
+  for (let index = last; index >= 0; index--) {
+    const step = steps[index] as Step
+    const node = nodeOf(step.word)
+    const { at, count } = childrenOf(codec, node)
+    const copy = copyFlat(codec, node, at + count - node)
+    made = setChild(m, copy, at - node + slotIn(codec, step), made) | (step.word & 7)
+  }
+  return made
 }
 
 /** The root above a changed container. */

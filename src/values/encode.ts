@@ -18,6 +18,7 @@ import {
   TAG_OBJECT,
 } from '../memory/kinds.ts'
 import type { Memory } from '../memory/memory.ts'
+import { expectRoomFor } from './array-length.ts'
 import { writeBox } from './box.ts'
 import { entriesOfValue, variantOfValue } from './dictionary.ts'
 import { Frame, ROOT } from './encode-frame.ts'
@@ -189,6 +190,9 @@ export class Encoder {
 
   #openArray(value: readonly unknown[]): number {
     const { length } = value
+    // A proxy may say anything.
+    if (!Number.isInteger(length) || length < 0) throw this.#unsupported(value, undefined)
+    expectRoomFor(length, this.m)
     const base = this.#top
     const from = this.#waits
     this.#reserve(length)

@@ -8,7 +8,7 @@
 
 import {
   ENTRY,
-  inlineKeyWords,
+  entryValueAt,
   isReference,
   KEY_LATIN,
   KEY_WIDE,
@@ -49,12 +49,8 @@ export function entryValueIndex(m: Int32Array, entry: Offset): number {
   return (ownOf(m, entry) & 3) === KEY_WORD ? 1 : 0
 }
 
-function valueAt(own: number): number {
-  return ENTRY_HEAD + ((own & 3) === KEY_WORD ? 1 : inlineKeyWords(own))
-}
-
 export function entryValue(m: Int32Array, entry: Offset): number {
-  return m[entry + valueAt(ownOf(m, entry))] as number
+  return m[entryValueAt(m, entry)] as number
 }
 
 /** A new entry for the key that `text` packed last. */
@@ -73,7 +69,7 @@ export function makeEntry(make: Maker, packed: Packed, word: number): Offset {
   m[entry + 3] = hash
   if (inline) text.copyPacked(entry + ENTRY_HEAD, count)
   else m[entry + ENTRY_HEAD] = keyWord
-  m[entry + valueAt(own)] = word
+  m[entryValueAt(m, entry)] = word
   return entry
 }
 
@@ -81,7 +77,7 @@ export function makeEntry(make: Maker, packed: Packed, word: number): Offset {
 export function copyEntry(make: Maker, old: Offset, word: number): Offset {
   const { m } = make
   const own = ownOf(m, old)
-  const at = valueAt(own)
+  const at = entryValueAt(m, old) - old
   const entry = make.allocator.allocate(at + 1)
   stamp(m, entry, ENTRY, own)
   m[entry + 1] = 2

@@ -5,14 +5,27 @@ export type Primitive = string | number | bigint | boolean | null | undefined
 export type Key = string | number | bigint | boolean | null | undefined
 type Opaque = Date | ArrayBuffer | ArrayBufferView
 
+type DateMutator = `set${string}`
+type BufferMutator = 'resize' | 'transfer' | 'transferToFixedLength'
+type ElementMutator = 'set' | 'fill' | 'sort' | 'reverse' | 'copyWithin'
+
+/** A private copy of a date; for one to change: `new Date(+date)`. */
+export type ImmutableDate = Omit<Date, DateMutator>
+export type ImmutableBuffer = Omit<ArrayBuffer, BufferMutator>
+/** A typed array that is not written to; `slice()` gives one to change. */
+export type ImmutableBytes<T> = Readonly<Omit<T, ElementMutator | 'subarray' | 'buffer'>> & {
+  readonly buffer: ImmutableBuffer
+  subarray(begin?: number, end?: number): ImmutableBytes<T>
+}
+
 /* Arrays are written as array types, not mapped: the compiler defers their elements, so that types
  * which contain themselves (any JSON) can be used. */
 
 /** A value as it is read: nothing of it can be changed. */
-export type Immutable<T> = T extends Primitive | ArrayBuffer | ArrayBufferView
+export type Immutable<T> = T extends Primitive
   ? T
-  : T extends Date
-    ? Omit<Date, `set${string}`>
+  : T extends Opaque
+    ? ImmutableOpaque<T>
     : T extends ReadonlyMap<infer K, infer V>
       ? ReadonlyMap<K, Immutable<V>>
       : T extends ReadonlySet<infer V>
@@ -26,6 +39,11 @@ export type Immutable<T> = T extends Primitive | ArrayBuffer | ArrayBufferView
             : T extends object
               ? ImmutableFields<T>
               : T
+type ImmutableOpaque<T> = T extends Date
+  ? ImmutableDate
+  : T extends ArrayBufferView
+    ? ImmutableBytes<T>
+    : ImmutableBuffer
 export type ImmutableFields<T> = { readonly [K in keyof T]: Immutable<T[K]> }
 
 /** A value as a recipe edits it. */

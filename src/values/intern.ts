@@ -24,6 +24,7 @@ import type { Text } from './text.ts'
 const SLOTS_MIN = 1 << 6
 /** Entries of a table are bounded: beyond, new nodes are no longer remembered. */
 const ENTRIES_MAX = 1 << 21
+const FEW = 16
 const PRIME = 0x9e3779b1 | 0
 /** Everything in word 0 but the size class. */
 const SORT_MASK = ~0x3f0
@@ -33,15 +34,26 @@ class NodeTable {
   slots = new Int32Array(2 * SLOTS_MIN)
   mask = SLOTS_MIN - 1
   count = 0
+  /** Slots of the first entries: a small write does not pay for clearing all. */
+  readonly #few = new Int32Array(FEW)
 
   /** Forgets all; keeps the room that the last use needed if that is worth it. */
   clear(): void {
     if (this.count === 0) return
-    if (this.mask >= SLOTS_MIN << 4 || this.mask + 1 > this.count << 3) {
+    if (
+      this.mask >= SLOTS_MIN &&
+      (this.mask >= SLOTS_MIN << 4 || this.mask + 1 > this.count << 3)
+    ) {
       this.slots = new Int32Array(2 * SLOTS_MIN)
       this.mask = SLOTS_MIN - 1
-    } else {
+    } else if (this.count > FEW) {
       this.slots.fill(0)
+    } else {
+      for (let index = 0; index < this.count; index++) {
+        const slot = this.#few[index] as number
+        this.slots[slot] = 0
+        this.slots[slot + 1] = 0
+      }
     }
     this.count = 0
   }
@@ -50,6 +62,7 @@ class NodeTable {
     if (this.count >= ENTRIES_MAX) return
     this.slots[slot] = hash
     this.slots[slot + 1] = node
+    if (this.count < FEW) this.#few[this.count] = slot
     if (++this.count * 2 > this.mask) this.#grow()
   }
 

@@ -86,6 +86,7 @@ export class Filler {
     if (cell.value !== undefined) return cell.value
     if (!isReference(cell.word)) return immediateToValue(cell.word)
     this.#fill(cell)
+    this.reader.settle()
     return cell.value
   }
 

@@ -77,6 +77,15 @@ function makeNode(make: Maker, from: ArrayLike<number>, at: number, count: numbe
   return referenceTo(node, TAG_NODE)
 }
 
+function copyNode(make: Maker, node: Offset, count: number): Offset {
+  const copy = make.allocator.allocate(3 + count)
+  const { m } = make
+  m.copyWithin(copy + 3, node + 3, node + 3 + count)
+  stamp(m, copy, LIST_NODE, count)
+  m[copy + 2] = make.births
+  return copy
+}
+
 /** The least shift with which a vector has room for so many elements. */
 export function shiftFor(length: number): number {
   let shift = 0
@@ -144,6 +153,8 @@ class VectorApply {
   readonly #sorted: Float64Array
   /** Stands at elements that nobody set. */
   readonly #fill: number
+  /** The length stays, so that every node on the way has a successor of its size. */
+  readonly #same: boolean
   #next = 0
 
   constructor(
@@ -158,6 +169,7 @@ class VectorApply {
     this.#fill = job.fill
     this.#delta = delta
     this.#sorted = Float64Array.from(job.changes.words.keys()).sort()
+    this.#same = job.changes.length === old.length
   }
 
   run(): Vector {
@@ -179,6 +191,7 @@ class VectorApply {
 
   /** The successor of `word`, whose first element has index `first`. */
   #apply(word: number, shift: number, first: number): number {
+    if (this.#same) return this.#replaceBelow(nodeOf(word), shift, first)
     if (shift === 0) return this.#leaf(word, first)
     const { m } = this.#make
     const { length } = this.#changes
@@ -198,6 +211,33 @@ class VectorApply {
         : child
     }
     return makeNode(this.#make, children, 0, count)
+  }
+
+  /** The same where no index is added or removed: copies, and goes to what changes alone. */
+  #replaceBelow(node: Offset, shift: number, first: number): number {
+    const { m } = this.#make
+    const { words, successors } = this.#changes
+    const sorted = this.#sorted
+    const count = ownOf(m, node)
+    const copy = copyNode(this.#make, node, count)
+    const end = first + 2 ** (shift + BITS)
+    if (shift > 0) this.#delta.replaced(node)
+    const dropped: number[] = []
+    // Bound: changes.
+    for (let index = sorted[this.#next]; index !== undefined && index < end;) {
+      const at = Math.floor((index - first) / 2 ** shift)
+      const child = m[node + 3 + at] as number
+      if (shift > 0) {
+        m[copy + 3 + at] = this.#replaceBelow(nodeOf(child), shift - BITS, first + at * 2 ** shift)
+      } else {
+        this.#next++
+        if (isReference(child) && !successors.has(index)) dropped.push(at)
+        m[copy + 3 + at] = words.get(index) as number
+      }
+      index = sorted[this.#next]
+    }
+    if (shift === 0) this.#delta.replaced(node, dropped)
+    return referenceTo(copy, TAG_NODE)
   }
 
   /** Whether anything changes among the elements `from`…`to`-1. */
@@ -252,6 +292,32 @@ export function vectorApply(
   delta: Delta,
 ): Vector {
   return new VectorApply(make, old, job, delta).run()
+}
+
+/** The successor of a vector with another word at one index, which is the successor of the old
+ *  word; from the root down. */
+export function vectorSucceed(
+  make: Maker,
+  old: Vector,
+  change: { readonly index: number; readonly word: number },
+  delta: Delta,
+): Vector {
+  const { m } = make
+  const { index, word } = change
+  let node = nodeOf(old.root)
+  delta.replaced(node)
+  let copy = copyNode(make, node, ownOf(m, node))
+  const root = referenceTo(copy, TAG_NODE)
+  for (let shift = old.shift; shift > 0; shift -= BITS) {
+    const digit = (index >>> shift) & 63
+    node = nodeOf(m[node + 3 + digit] as number)
+    delta.replaced(node)
+    const child = copyNode(make, node, ownOf(m, node))
+    m[copy + 3 + digit] = referenceTo(child, TAG_NODE)
+    copy = child
+  }
+  m[copy + 3 + (index & 63)] = word
+  return { root, shift: old.shift, length: old.length }
 }
 
 export function vectorOfList(m: Int32Array, list: Offset): Vector {

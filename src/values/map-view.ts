@@ -12,121 +12,14 @@
  */
 
 import { inspect, type InspectOptions } from 'node:util'
-import { corrupt } from '../errors.ts'
-import { nodeOf, ownOf, TABLE } from '../memory/kinds.ts'
-import type { Offset } from '../memory/words.ts'
-import { Cell, State } from './decode-cells.ts'
-import { eager, isLight, isScalar, type Reader } from './decode.ts'
-import { entryKey, entryOrder, entryValue } from './entry.ts'
+import { typeError } from '../errors.ts'
+import type { Cell } from './decode-cells.ts'
 import type { Key } from './immutable.ts'
-import { isKey } from './key.ts'
-import { vectorLeaf } from './list.ts'
-import { MAP_TABLE, SET_TABLE, tableEntry, tableOrder, tableSize, variantOfTable } from './table.ts'
-import type { Text } from './text.ts'
+import { Lens, type ViewHost, Walk } from './lens.ts'
+import { MAP_TABLE, SET_TABLE, variantOfTable } from './table.ts'
 
-const PAGE_BITS = 6
-const PAGE = 1 << PAGE_BITS
 /** Larger Maps are printed in part. */
 const INSPECT_MAX = 100
-
-/** What views need of a decoder. */
-export interface ViewHost {
-  readonly reader: Reader
-  readonly text: Text
-  valueOf(cell: Cell): unknown
-}
-
-/** What views read through: the memory of one version of one Map or Set. */
-class Lens {
-  readonly cell: Cell
-  readonly host: ViewHost
-  readonly m: Int32Array
-
-  constructor(cell: Cell, host: ViewHost) {
-    this.cell = cell
-    this.host = host
-    this.m = host.reader.m
-  }
-
-  /** The table, protected until control goes back to the user. */
-  enter(): Offset {
-    const { origin, word } = this.cell
-    if (origin === undefined) throw corrupt('a view whose version nobody holds is read', { word })
-    origin.source.check()
-    this.host.reader.era = origin.source.era
-    return nodeOf(word)
-  }
-
-  size(): number {
-    return tableSize(this.m, this.enter())
-  }
-
-  /** The entry of a key, or 0. */
-  find(key: unknown): Offset {
-    if (!isKey(key)) return 0
-    return tableEntry(this.m, this.host.text, this.enter(), key)
-  }
-
-  keyOf(entry: Offset): Key {
-    return entryKey(this.m, this.host.text, entry)
-  }
-
-  valueOf(entry: Offset): unknown {
-    const { m, host } = this
-    const { reader } = host
-    const word = entryValue(m, entry)
-    if (isScalar(m, word)) return reader.scalar(word)
-    const order = entryOrder(m, entry)
-    const page = this.#page(order >>> PAGE_BITS)
-    const slot = page[order & (PAGE - 1)]
-    if (slot instanceof Cell) return host.valueOf(slot)
-    if (slot !== undefined) return slot
-    if (isLight(reader, word)) return (page[order & (PAGE - 1)] = eager(reader, m, word))
-    const cell = new Cell(word, this.cell.origin)
-    cell.exposed = true
-    page[order & (PAGE - 1)] = cell
-    return host.valueOf(cell)
-  }
-
-  #page(index: number): unknown[] {
-    const { slots } = (this.cell.state ??= new State(TABLE, undefined, []))
-    return (slots[index] ??= new Array<unknown>(PAGE)) as unknown[]
-  }
-
-  /** What `read` makes of each entry, in order; the memory is asked for anew after each. */
-  *walk<T>(read: (entry: Offset) => T): Generator<T, undefined> {
-    const { m } = this
-    const order = tableOrder(m, this.enter())
-    for (let first = 0; first < order.length; first += PAGE) {
-      this.enter()
-      const leaf = vectorLeaf(m, order, first)
-      const count = ownOf(m, leaf)
-      for (let index = 0; index < count; index++) {
-        const word = m[leaf + 3 + index] as number
-        if (word === 0) continue
-        yield read(nodeOf(word))
-        this.enter()
-      }
-    }
-    return undefined
-  }
-
-  /** The same for callbacks, without an iterator. */
-  each(visit: (entry: Offset) => void): void {
-    const { m } = this
-    const order = tableOrder(m, this.enter())
-    for (let first = 0; first < order.length; first += PAGE) {
-      const leaf = vectorLeaf(m, order, first)
-      const count = ownOf(m, leaf)
-      for (let index = 0; index < count; index++) {
-        const word = m[leaf + 3 + index] as number
-        if (word === 0) continue
-        visit(nodeOf(word))
-        this.enter()
-      }
-    }
-  }
-}
 
 /** For `console.log`: a real Map or Set, or the beginning of a large one as text. */
 function show(name: string, lens: Lens, make: (most: number) => object): unknown {
@@ -135,6 +28,12 @@ function show(name: string, lens: Lens, make: (most: number) => object): unknown
   const text = inspect(make(INSPECT_MAX)).replace(`(${INSPECT_MAX})`, `(${size})`)
   const more = size - INSPECT_MAX
   return `${text.slice(0, -1).trimEnd()},\n  ... ${more} more items\n}`.replace(/^\w+/, name)
+}
+
+/** As a real Map does, also where there is nothing to visit. */
+function expectFunction(visit: unknown): void {
+  if (typeof visit === 'function') return
+  throw typeError('ERR_INVALID_ARGUMENT', 'forEach takes a function')
 }
 
 /** A Map of one version: everything of `ReadonlyMap`, and only that. */
@@ -155,36 +54,37 @@ export class MapView {
   }
 
   get(key: unknown): unknown {
-    const lens = this.#lens
-    const entry = lens.find(key)
-    return entry === 0 ? undefined : lens.valueOf(entry)
+    return this.#lens.get(key)
   }
 
   has(key: unknown): boolean {
-    return this.#lens.find(key) !== 0
+    return this.#lens.has(key)
   }
 
-  keys(): Generator<Key, undefined> {
-    const lens = this.#lens
-    return lens.walk((entry) => lens.keyOf(entry))
+  keys(): IterableIterator<Key, undefined> {
+    return new Walk(this.#lens, 'keys')
   }
 
-  values(): Generator<unknown, undefined> {
-    const lens = this.#lens
-    return lens.walk((entry) => lens.valueOf(entry))
+  values(): IterableIterator<unknown, undefined> {
+    return new Walk(this.#lens, 'values')
   }
 
-  entries(): Generator<[Key, unknown], undefined> {
-    const lens = this.#lens
-    return lens.walk((entry) => [lens.keyOf(entry), lens.valueOf(entry)])
+  entries(): IterableIterator<[Key, unknown], undefined> {
+    return new Walk(this.#lens, 'entries')
   }
 
   forEach(visit: (value: unknown, key: Key, map: this) => void, self?: unknown): void {
     const lens = this.#lens
-    lens.each((entry) => visit.call(self, lens.valueOf(entry), lens.keyOf(entry), this))
+    expectFunction(visit)
+    lens.each((entry) => {
+      const key = lens.keyOf(entry)
+      const value = lens.valueOf(entry)
+      lens.leave()
+      visit.call(self, value, key, this)
+    })
   }
 
-  [Symbol.iterator](): Generator<[Key, unknown], undefined> {
+  [Symbol.iterator](): IterableIterator<[Key, unknown], undefined> {
     return this.entries()
   }
 
@@ -216,29 +116,32 @@ export class SetView {
   }
 
   has(member: unknown): boolean {
-    return this.#lens.find(member) !== 0
+    return this.#lens.has(member)
   }
 
-  keys(): Generator<Key, undefined> {
-    const lens = this.#lens
-    return lens.walk((entry) => lens.keyOf(entry))
+  keys(): IterableIterator<Key, undefined> {
+    return new Walk(this.#lens, 'keys')
   }
 
-  values(): Generator<Key, undefined> {
+  values(): IterableIterator<Key, undefined> {
     return this.keys()
   }
 
-  entries(): Generator<[Key, Key], undefined> {
-    const lens = this.#lens
-    return lens.walk((entry) => [lens.keyOf(entry), lens.keyOf(entry)])
+  entries(): IterableIterator<[Key, Key], undefined> {
+    return new Walk(this.#lens, 'members')
   }
 
   forEach(visit: (member: Key, again: Key, set: this) => void, self?: unknown): void {
     const lens = this.#lens
-    lens.each((entry) => visit.call(self, lens.keyOf(entry), lens.keyOf(entry), this))
+    expectFunction(visit)
+    lens.each((entry) => {
+      const member = lens.keyOf(entry)
+      lens.leave()
+      visit.call(self, member, member, this)
+    })
   }
 
-  [Symbol.iterator](): Generator<Key, undefined> {
+  [Symbol.iterator](): IterableIterator<Key, undefined> {
     return this.keys()
   }
 
@@ -304,5 +207,6 @@ export function isViewOf(value: object, m: Int32Array, word: number): boolean {
   const lens = MapView.lensOf(value) ?? SetView.lensOf(value)
   if (lens === undefined || lens.m !== m || lens.cell.word !== word) return false
   lens.enter()
+  lens.leave()
   return true
 }

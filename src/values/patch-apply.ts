@@ -8,13 +8,17 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { RootswapError, typeError } from '../errors.ts'
+import { expectRoomFor } from './array-length.ts'
 import { setOwn } from './decode.ts'
 import { currentOf } from './draft-current.ts'
 import { placeOf } from './draft-place.ts'
 import type { Key } from './immutable.ts'
 import { isInteger } from './order.ts'
+import { variantOfView } from './map-view.ts'
 import { type JsonPatch, keysOfPointer, type Patch } from './patch.ts'
+import { withoutViews } from './patch-values.ts'
 import { isPlainObject } from './plain.ts'
+import { SET_TABLE } from './table.ts'
 
 /** A patch of either form, checked. */
 export interface PatchStep {
@@ -75,12 +79,12 @@ function wrong(index: number, what: string): TypeError {
 
 /**
  * What the root is after the patches: the draft itself, changed, or, where a patch replaced the
- * whole value, a value that holds no drafts.
+ * whole value, a value that holds no drafts. `m` are the heap's words: no array is longer.
  *
- * Throws `ERR_NO_SUCH_PATH`; `ERR_CONFLICT` when a `test` fails; `TypeError`.
+ * Throws `ERR_NO_SUCH_PATH`, `ERR_HEAP_FULL`; `ERR_CONFLICT` when a `test` fails; `TypeError`.
  */
-export function applySteps(root: unknown, steps: readonly PatchStep[]): unknown {
-  const work = new PatchWork(root)
+export function applySteps(root: unknown, steps: readonly PatchStep[], m: Int32Array): unknown {
+  const work = new PatchWork(root, m)
   for (const step of steps) work.apply(step)
   return work.root
 }
@@ -90,8 +94,11 @@ class PatchWork {
   /** Containers that are no drafts and may be written. */
   readonly #own = new Set<unknown>()
 
-  constructor(root: unknown) {
+  readonly #m: Int32Array
+
+  constructor(root: unknown, m: Int32Array) {
     this.root = root
+    this.#m = m
   }
 
   apply(step: PatchStep): void {
@@ -122,6 +129,7 @@ class PatchWork {
       const isLength = !step.isJson && Array.isArray(holder) && key === 'length'
       if (!isLength && childOf(holder, key) === ABSENT) throw noSuchPath(step, path, last)
       if (holder instanceof Set) throw wrong(step.index, 'replaces a member of a Set: remove, add')
+      if (isLength) this.#expectLength(step, value)
       put(holder, key, value)
     } else if (holder instanceof Set) {
       holder.add(value)
@@ -139,6 +147,7 @@ class PatchWork {
     const holder = this.#holder(step, path)
     const key = path[last] as Key
     if (holder instanceof Set) {
+      if (step.isJson) throw wrong(step.index, 'removes a member of a Set, which it cannot name')
       if (!holder.delete(step.value)) throw noSuchPath(step, path, last)
       return
     }
@@ -151,7 +160,7 @@ class PatchWork {
   #test(step: PatchStep): void {
     const found = this.#at(step, step.path)
     const value = placeOf(found) === undefined ? found : currentOf(found)
-    if (isSame(value, step.value)) return
+    if (isSame(value, withoutViews(step.value))) return
     throw new RootswapError(
       'ERR_CONFLICT',
       `patch ${step.index} tests ${JSON.stringify(step.path)}, and another value is there`,
@@ -172,6 +181,13 @@ class PatchWork {
     this.#remove(step, from)
     const isDraft = placeOf(this.#holder(step, path)) !== undefined
     this.#add(step, isDraft ? value : this.#detached(value))
+  }
+
+  #expectLength(step: PatchStep, length: unknown): void {
+    if (!Number.isInteger(length) || (length as number) < 0) {
+      throw wrong(step.index, `sets the length of an array to ${String(length)}`)
+    }
+    expectRoomFor(length as number, this.#m)
   }
 
   /** A value that no other place of the tree changes with. */
@@ -209,6 +225,7 @@ class PatchWork {
 
   #writable(container: Container): Container {
     if (placeOf(container) !== undefined || this.#own.has(container)) return container
+    if (Array.isArray(container)) expectRoomFor(container.length, this.#m)
     const copy = shallowCopy(container)
     this.#own.add(copy)
     return copy
@@ -218,13 +235,16 @@ class PatchWork {
 function isContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false
   if (Array.isArray(value) || value instanceof Map || value instanceof Set) return true
-  return isPlainObject(value)
+  return isPlainObject(value) || variantOfView(value) !== 0
 }
 
 function shallowCopy(container: Container): Container {
   if (Array.isArray(container)) return [...container]
   if (container instanceof Map) return new Map(container)
   if (container instanceof Set) return new Set(container)
+  const view = variantOfView(container)
+  if (view === SET_TABLE) return new Set(container as unknown as Set<unknown>)
+  if (view !== 0) return new Map(container as unknown as Map<unknown, unknown>)
   const copy: Record<string, unknown> = {}
   for (const key of Object.keys(container)) setOwn(copy, key, container[key])
   return copy

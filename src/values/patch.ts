@@ -24,7 +24,9 @@ export type JsonPatch =
  * The same patches as RFC 6902 says them. Values are not copied.
  *
  * Throws `ERR_UNSUPPORTED_VALUE` where JSON cannot say it: `undefined`, NaN, infinities, bigint,
- * dates, Maps, Sets, binary data, and keys that are neither strings nor numbers.
+ * dates, Maps, Sets, binary data, cycles, the removal of a member of a Set, and keys that are
+ * neither strings nor numbers. JSON has no Maps:
+ * in a pointer into one a number reads as its text, so only Maps with text for keys go well there.
  *
  * ```ts
  * const { patches } = store.set(['limits', 'a/b'], 3, { patches: true })
@@ -32,9 +34,16 @@ export type JsonPatch =
  * ```
  */
 export function toJsonPatch(patches: readonly Patch[]): JsonPatch[] {
-  return patches.map(({ op, path, value }) => {
+  if (!Array.isArray(patches)) {
+    throw typeError('ERR_INVALID_ARGUMENT', 'patches must be an array', { argument: 'patches' })
+  }
+  return patches.map((patch) => {
+    const { op, path, value } = patch
     const pointer = pointerOf(path)
-    if (op === 'remove') return { op, path: pointer }
+    if (op === 'remove') {
+      if (Object.hasOwn(patch, 'value')) throw unsayable('which member of a Set goes', path)
+      return { op, path: pointer }
+    }
     checkJson(value, path)
     return { op, path: pointer, value }
   })
@@ -75,6 +84,7 @@ function checkJson(root: unknown, path: readonly Key[]): void {
     const { value } = part
     if (typeof value === 'string' || typeof value === 'boolean' || value === null) continue
     if (typeof value === 'number' && Number.isFinite(value)) continue
+    if (isInItself(part)) throw unsayable('a cycle', [...path, ...wayTo(part)])
     if (Array.isArray(value)) {
       for (const [key, child] of value.entries()) parts.push({ value: child, key, above: part })
     } else if (isRecord(value)) {
@@ -84,6 +94,13 @@ function checkJson(root: unknown, path: readonly Key[]): void {
       throw unsayable(shown, [...path, ...wayTo(part)])
     }
   }
+}
+
+function isInItself({ value, above }: Part): boolean {
+  // Bound: the depth of the value.
+  for (let part = above; part !== undefined; part = part.above)
+    if (part.value === value) return true
+  return false
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -78,9 +78,14 @@ export function describe(value: unknown): string {
 
 function className(value: object): string {
   if (isRevoked(value)) return 'Proxy, revoked'
-  const tag = Object.prototype.toString.call(value).slice(8, -1)
-  const maker: unknown = (value as { constructor?: unknown }).constructor
-  return typeof maker === 'function' && maker.name !== '' ? maker.name : tag
+  // user's callback: an accessor, or the trap of a Proxy, a revoked draft among them
+  try {
+    const tag = Object.prototype.toString.call(value).slice(8, -1)
+    const maker: unknown = (value as { constructor?: unknown }).constructor
+    return typeof maker === 'function' && maker.name !== '' ? maker.name : tag
+  } catch {
+    return 'Object'
+  }
 }
 
 /** Segments of a path that an error shows. */

@@ -16,7 +16,16 @@
  * which is decoded if that is little work, else held.
  */
 
-import { ARRAY, ENTRY, LIST, LIST_NODE, nodeOf, OBJECT, TABLE } from '../memory/kinds.ts'
+import {
+  ARRAY,
+  ENTRY,
+  LIST,
+  LIST_NODE,
+  nodeOf,
+  OBJECT,
+  TABLE,
+  entryValueAt,
+} from '../memory/kinds.ts'
 import {
   Cell,
   expose,
@@ -33,10 +42,10 @@ import {
   type Versions,
 } from './decode-cells.ts'
 import { type Alignment, alignKeys, alignWords, type Range } from './decode-align.ts'
-import { entryValueAt, eager, isLight, isScalar, type Reader } from './decode.ts'
+import { isScalar, type Reader } from './decode.ts'
 import { Leftovers } from './decode-leftovers.ts'
 import { itemsOf, itemsOfValue, sizeOf, stateOfValue, wordsBelow } from './decode-items.ts'
-import { rebuild } from './decode-rebuild.ts'
+import { relinkLight } from './decode-rebuild.ts'
 import { pairPages } from './view-pages.ts'
 import { variantOfTable } from './table.ts'
 import { NO_WORD } from './word.ts'
@@ -89,27 +98,10 @@ export class Relink {
       old.origin = undefined
       return
     }
+    if (relinkLight(this.#reader, this.#versions, old, fresh)) return
     const m = this.#m
-    if (isScalar(m, old.word) || isScalar(m, fresh.word)) return this.#leftovers.add(old)
-    const reader = this.#reader
-    if (old.state === undefined && isLight(reader, old.word) && isLight(reader, fresh.word)) {
-      this.#pairLight(old, fresh)
-      return
-    }
-    this.#pairStates(old, fresh)
-  }
-
-  /** Both are small: the old one is decoded, and the new one reuses what did not change. */
-  #pairLight(old: Cell, fresh: Cell): void {
-    const reader = this.#reader
-    if (old.value === undefined) {
-      reader.era = this.#versions.old.era
-      old.value = eager(reader, this.#m, old.word)
-    }
-    old.origin = undefined
-    reader.era = this.#versions.fresh.era
-    fresh.value = rebuild(reader, old.word, fresh.word, old.value)
-    fresh.origin = undefined
+    if (isScalar(m, old.word) || isScalar(m, fresh.word)) this.#leftovers.add(old)
+    else this.#pairStates(old, fresh)
   }
 
   #pairStates(old: Cell, fresh: Cell): void {

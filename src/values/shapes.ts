@@ -18,12 +18,15 @@ import { kindOf, SHAPE, stamp } from '../memory/kinds.ts'
 import { SHAPES_AT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Offset } from '../memory/words.ts'
+import { SlotTable } from './slot-table.ts'
 import type { Text } from './text.ts'
 
 /** Words of a shape's node before its keys. */
 const SHAPE_HEAD = 6
 /** Up to this many keys a linear search beats a Map. */
 const LINEAR_MAX = 8
+/** After so many lookups a shape gets a table of its own. */
+const LOOKUPS_FOR_TABLE = 32
 /** When a thread knows so many steps that no object ends at, it forgets them. */
 const LOOSE_STEPS_MAX = 1 << 17
 
@@ -39,6 +42,9 @@ export class Shape {
   lastStep: Shape | undefined = undefined
   steps: Map<string, Shape> | undefined = undefined
   #keys: readonly string[] | undefined = undefined
+  /** Made for shapes that are looked into often. */
+  #table: SlotTable | undefined = undefined
+  #lookups = 0
   /** May be shared with descendants: an index of `count` or more is not of this shape. */
   #slots: Map<string, number> | undefined = undefined
 
@@ -61,6 +67,7 @@ export class Shape {
 
   /** Where the key's value is among the object's words, or -1. */
   slotOf(key: string): number {
+    if (this.#table !== undefined) return this.#table.slotOf(key)
     if (this.count > LINEAR_MAX) return this.#slotInMap(key)
     const keys = this.#keys ?? this.#collectKeys()
     for (let index = 0; index < keys.length; index++) if (keys[index] === key) return index
@@ -68,6 +75,7 @@ export class Shape {
   }
 
   #slotInMap(key: string): number {
+    if (++this.#lookups === LOOKUPS_FOR_TABLE) this.#table = SlotTable.of(this.keys)
     const slot = (this.#slots ?? this.#collectSlots()).get(key)
     return slot === undefined || slot >= this.count ? -1 : slot
   }

@@ -33,10 +33,18 @@ import {
 } from './entry.ts'
 import type { Key } from './immutable.ts'
 import { packKey } from './key.ts'
-import { type Maker, type Making, type Vector, vectorApply, vectorOf, vectorWords } from './list.ts'
+import {
+  type Maker,
+  type Making,
+  type Vector,
+  vectorApply,
+  vectorOf,
+  vectorSucceed,
+  vectorWords,
+} from './list.ts'
 import { isInteger, javaScriptOrder } from './order.ts'
 import type { Text } from './text.ts'
-import { type EntryChange, trieApply, trieFind, trieOf } from './trie.ts'
+import { type EntryChange, trieApply, trieFind, trieOf, trieSucceed, trieValue } from './trie.ts'
 import { NO_WORD, weightOf, weightOfCount } from './word.ts'
 
 /** Variants of tables. */
@@ -86,8 +94,8 @@ export function tableEntry(m: Int32Array, text: Text, table: Offset, key: Key): 
 
 /** The word of a key's value, or `NO_WORD`. */
 export function tableFind(m: Int32Array, text: Text, table: Offset, key: Key): number {
-  const entry = tableEntry(m, text, table, key)
-  return entry === 0 ? NO_WORD : entryValue(m, entry)
+  const root = m[table + 6] as number
+  return root === 0 ? NO_WORD : trieValue(m, text, root, { key, count: packKey(text, key) })
 }
 
 export function tableSize(m: Int32Array, table: Offset): number {
@@ -254,6 +262,10 @@ export function tableApply(
 ): number {
   const make = ctx.encoder
   const { m } = make
+  if (changes.words.size === 1) {
+    const word = replaceOne(make, table, changes, delta)
+    if (word !== NO_WORD) return word
+  }
   const work = plan(make, table, changes)
   if (work.changes.length === 0) return referenceTo(table, TAG_NODE)
   const own = (ownOf(m, table) & ~31) | work.weight
@@ -273,6 +285,30 @@ export function tableApply(
   return makeTable(make, { size: work.size, trie, order, own })
 }
 
+/** One new value of a key that the table has: the paths to it are copied, from the roots down.
+ *  `NO_WORD` where the change is another one; nothing was made or reported then. */
+function replaceOne(make: Maker, table: Offset, changes: TableChanges, delta: Delta): number {
+  const { m, text } = make
+  const [[key, word]] = changes.words as unknown as [[Key, number]]
+  const root = m[table + 6] as number
+  if (word === DELETE || root === 0 || changes.moved?.has(key) === true) return NO_WORD
+  const before = trieFind(m, text, root, { key, count: packKey(text, key) })
+  const hash = text.hashed
+  text.trim()
+  const size = tableSize(m, table)
+  const length = m[table + 4] as number
+  if (before === 0 || (length >= COMPACT_MIN && size * 2 < length)) return NO_WORD
+  const own = ownOf(m, table)
+  const weight = Math.max(own & 31, weightOf(m, word), weightOfCount(size + 1))
+  const after = copyEntry(make, before, word)
+  delta.replaced(table)
+  const trie = trieSucceed(make, root, { hash, before, after }, delta)
+  const change = { index: entryOrder(m, before), word: entryReference(after) }
+  const order = vectorSucceed(make, tableOrder(m, table), change, delta)
+  reportEntry(m, before, changes.successors.size > 0, delta)
+  return makeTable(make, { size, trie, order, own: (own & ~31) | weight })
+}
+
 /** The table's entry: drops the trie where that is a single entry and goes. */
 function reportRoot(m: Int32Array, table: Offset, work: TableWork, delta: Delta): void {
   const trie = m[table + 6] as number
@@ -289,12 +325,19 @@ function reportEntries(make: Maker, work: TableWork, changes: TableChanges, delt
   const { successors } = changes
   for (const { before, after } of work.changes) {
     if (before === 0 || after === 0) continue
-    delta.replaced(before, entryReferences(m, before))
-    const stays =
-      !isReference(entryValue(m, before)) ||
-      (successors.size !== 0 && successors.has(entryKey(m, text, before)))
-    delta.replaced(before, stays ? [] : [entryValueIndex(m, before)])
+    reportEntry(
+      m,
+      before,
+      successors.size !== 0 && successors.has(entryKey(m, text, before)),
+      delta,
+    )
   }
+}
+
+function reportEntry(m: Int32Array, before: Offset, succeeded: boolean, delta: Delta): void {
+  delta.replaced(before, entryReferences(m, before))
+  const stays = succeeded || !isReference(entryValue(m, before))
+  delta.replaced(before, stays ? [] : [entryValueIndex(m, before)])
 }
 
 /** Indexes of the table's references, for an entry that drops them all. */

@@ -41,6 +41,11 @@ interface ByteMethods {
 const { latin1Slice, ucs2Slice, latin1Write, ucs2Write } =
   Buffer.prototype as unknown as ByteMethods
 
+/** Words that a string's node takes, its head included. */
+export function stringWords(length: number, wide: boolean): number {
+  return STRING_HEAD + (wide ? (length + 1) >>> 1 : (length + 3) >>> 2)
+}
+
 export class Text {
   /** The words of the string packed last. */
   packed = new Int32Array(PACK_MAX >> 1)

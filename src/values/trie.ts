@@ -16,6 +16,7 @@ import {
   FANOUT,
   FLAT_MAX,
   kindOf,
+  markWords,
   nodeOf,
   ownOf,
   referenceTo,
@@ -25,37 +26,63 @@ import {
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
 import type { Delta } from '../versions/delta.ts'
-import { entryHash, entryHasKey, entryReference } from './entry.ts'
+import { entryHash, entryHasKey, entryReference, entryValue } from './entry.ts'
 import type { Packed } from './key.ts'
 import type { Maker } from './list.ts'
 import type { Text } from './text.ts'
+import { NO_WORD } from './word.ts'
 
 const BITS = 6
 const BUCKET_MAX = 16
 /** No bits of the hash are left below this shift. */
 const SHIFT_END = 32
+/** Of a hash above this shift a bucket keeps a mark, so that it seldom looks at another's key. */
+const MARK_SHIFT = 24
 
 /** The entry of the key that `text` packed last, or 0. */
 export function trieFind(m: Int32Array, text: Text, root: number, packed: Packed): Offset {
-  const hash = text.hashed
-  let word = root
+  const leaf = trieLeaf(m, root, text.hashed)
+  if (leaf === 0) return 0
+  if (kindOf(m, leaf) === ENTRY) return isEntryOf(m, text, leaf, packed) ? leaf : 0
+  const at = bucketFind(m, text, leaf, packed)
+  return at === 0 ? 0 : nodeOf(m[at] as number)
+}
+
+/** The word of that key's value, or `NO_WORD`. */
+export function trieValue(m: Int32Array, text: Text, root: number, packed: Packed): number {
+  const leaf = trieLeaf(m, root, text.hashed)
+  if (leaf === 0) return NO_WORD
+  if (kindOf(m, leaf) === ENTRY) {
+    return isEntryOf(m, text, leaf, packed) ? entryValue(m, leaf) : NO_WORD
+  }
+  const at = bucketFind(m, text, leaf, packed)
+  return at === 0 ? NO_WORD : (m[at + ownOf(m, leaf)] as number)
+}
+
+/** The entry or bucket where keys of a hash are, or 0. */
+function trieLeaf(m: Int32Array, root: number, hash: number): Offset {
+  let node = nodeOf(root)
   // Bound: levels; each uses up six bits.
-  for (let shift = 0; word !== 0; shift += BITS) {
-    const node = nodeOf(word)
-    const kind = kindOf(m, node)
-    if (kind === TRIE) {
-      word = m[node + 3 + ((hash >>> shift) & 63)] as number
-    } else if (kind === ENTRY) {
-      return entryHash(m, node) === hash && entryHasKey(m, text, node, packed) ? node : 0
-    } else {
-      const count = ownOf(m, node)
-      for (let index = 0; index < count; index++) {
-        if (m[node + 3 + index] !== hash) continue
-        const entry = nodeOf(m[node + 3 + count + index] as number)
-        if (entryHasKey(m, text, entry, packed)) return entry
-      }
-      return 0
-    }
+  for (let shift = 0; kindOf(m, node) === TRIE; shift += BITS) {
+    node = nodeOf(m[node + 3 + ((hash >>> shift) & 63)] as number)
+    if (node === 0) return 0
+  }
+  return node
+}
+
+function isEntryOf(m: Int32Array, text: Text, entry: Offset, packed: Packed): boolean {
+  return entryHash(m, entry) === text.hashed && entryHasKey(m, text, entry, packed)
+}
+
+/** Where the bucket names the entry of the key that `text` packed last, or 0. */
+function bucketFind(m: Int32Array, text: Text, bucket: Offset, packed: Packed): Offset {
+  const count = ownOf(m, bucket)
+  const first = bucket + 3 + markWords(count)
+  const mark = text.hashed >>> MARK_SHIFT
+  for (let index = 0; index < count; index++) {
+    const marks = m[bucket + 3 + (index >> 2)] as number
+    if (((marks >>> ((index & 3) << 3)) & 255) !== mark) continue
+    if (entryHasKey(m, text, nodeOf(m[first + index] as number), packed)) return first + index
   }
   return 0
 }
@@ -98,13 +125,17 @@ function makeBucket(make: Maker, entries: readonly Offset[]): number {
       { keys: count },
     )
   }
-  const node = make.allocator.allocate(3 + 2 * count)
+  const marks = markWords(count)
+  const node = make.allocator.allocate(3 + marks + 2 * count)
   stamp(m, node, BUCKET, count)
   m[node + 2] = make.births
+  for (let word = 0; word < marks; word++) m[node + 3 + word] = 0
   for (let index = 0; index < count; index++) {
     const entry = entries[index] as Offset
-    m[node + 3 + index] = entryHash(m, entry)
-    m[node + 3 + count + index] = entryReference(entry)
+    const mark = (entryHash(m, entry) >>> MARK_SHIFT) << ((index & 3) << 3)
+    m[node + 3 + (index >> 2)] = (m[node + 3 + (index >> 2)] as number) | mark
+    m[node + 3 + marks + index] = entryReference(entry)
+    m[node + 3 + marks + count + index] = entryValue(m, entry)
   }
   return referenceTo(node, TAG_NODE)
 }
@@ -128,6 +159,70 @@ export function trieApply(
   return apply({ make, delta }, root, changes, 0)
 }
 
+/** The successor of a trie in which one entry, which it has, gets a successor; from the root down.
+ *  Reports inner nodes and buckets; the entry is the caller's. */
+export function trieSucceed(
+  make: Maker,
+  root: number,
+  { hash, before, after }: EntryChange,
+  delta: Delta,
+): number {
+  const { m } = make
+  let word = root
+  let made = 0
+  let slot = 0
+  // Bound: levels; each uses up six bits.
+  for (let shift = 0; ; shift += BITS) {
+    const node = nodeOf(word)
+    const kind = kindOf(m, node)
+    let copy = after
+    if (kind !== ENTRY) {
+      delta.replaced(node)
+      copy = kind === TRIE ? copyTrie(make, node) : copyBucket(make, node)
+    }
+    if (made === 0) made = referenceTo(copy, TAG_NODE)
+    else m[slot] = referenceTo(copy, TAG_NODE)
+    if (kind === ENTRY) return made
+    if (kind === BUCKET) {
+      replaceInBucket(m, copy, before, after)
+      return made
+    }
+    slot = copy + 3 + ((hash >>> shift) & 63)
+    word = m[slot] as number
+  }
+}
+
+function copyTrie(make: Maker, node: Offset): Offset {
+  const { m } = make
+  const copy = make.allocator.allocate(3 + FANOUT)
+  m.copyWithin(copy + 3, node + 3, node + 3 + FANOUT)
+  stamp(m, copy, TRIE, FANOUT)
+  m[copy + 2] = make.births
+  return copy
+}
+
+function copyBucket(make: Maker, node: Offset): Offset {
+  const { m } = make
+  const count = ownOf(m, node)
+  const size = 3 + markWords(count) + 2 * count
+  const copy = make.allocator.allocate(size)
+  for (let index = 3; index < size; index++) m[copy + index] = m[node + index] as number
+  stamp(m, copy, BUCKET, count)
+  m[copy + 2] = make.births
+  return copy
+}
+
+/** In a private bucket: another entry with the key of one that it has. */
+function replaceInBucket(m: Int32Array, bucket: Offset, before: Offset, after: Offset): void {
+  const count = ownOf(m, bucket)
+  const first = bucket + 3 + markWords(count)
+  for (let at = first; at < first + count; at++) {
+    if (m[at] !== entryReference(before)) continue
+    m[at] = entryReference(after)
+    m[at + count] = entryValue(m, after)
+  }
+}
+
 interface Job {
   readonly make: Maker
   readonly delta: Delta
@@ -139,6 +234,7 @@ function apply(job: Job, word: number, changes: readonly EntryChange[], shift: n
   const node = nodeOf(word)
   const kind = kindOf(m, node)
   if (kind === TRIE) return applyTrie(job, node, changes, shift)
+  if (kind === BUCKET && changes.every(isReplacement)) return replacedBucket(job, node, changes)
   const entries = kind === ENTRY ? [node] : bucketEntries(m, node)
   const dropped: number[] = []
   const kept: Offset[] = []
@@ -153,12 +249,22 @@ function apply(job: Job, word: number, changes: readonly EntryChange[], shift: n
   return grow(job.make, kept.concat(added(changes)), shift)
 }
 
+function isReplacement({ before, after }: EntryChange): boolean {
+  return before !== 0 && after !== 0
+}
+
+function replacedBucket(job: Job, node: Offset, changes: readonly EntryChange[]): number {
+  job.delta.replaced(node)
+  const copy = copyBucket(job.make, node)
+  for (const { before, after } of changes) replaceInBucket(job.make.m, copy, before, after)
+  return referenceTo(copy, TAG_NODE)
+}
+
 function bucketEntries(m: Int32Array, bucket: Offset): Offset[] {
   const count = ownOf(m, bucket)
   const entries: Offset[] = []
-  for (let index = 0; index < count; index++) {
-    entries.push(nodeOf(m[bucket + 3 + count + index] as number))
-  }
+  const first = bucket + 3 + markWords(count)
+  for (let at = first; at < first + count; at++) entries.push(nodeOf(m[at] as number))
   return entries
 }
 
@@ -183,10 +289,7 @@ function applyOne(job: Job, node: Offset, changes: readonly EntryChange[], shift
     children[digit] = child
     return smallest(job.make, children)
   }
-  const copy = job.make.allocator.allocate(3 + FANOUT)
-  m.copyWithin(copy + 3, node + 3, node + 3 + FANOUT)
-  stamp(m, copy, TRIE, FANOUT)
-  m[copy + 2] = job.make.births
+  const copy = copyTrie(job.make, node)
   m[copy + 3 + digit] = child
   return referenceTo(copy, TAG_NODE)
 }

@@ -9,6 +9,7 @@
 
 import { readBox } from './box.ts'
 import { Cell, type Hold, Origin, RootCell, type Source } from './decode-cells.ts'
+import { relinkLight } from './decode-rebuild.ts'
 import { type CodecLike, LEFTOVER_VALUES_MAX, LIGHT_WEIGHT_MAX, Reader, whole } from './decode.ts'
 import { Filler, type ViewMaker } from './lazy.ts'
 import { makeView } from './map-view.ts'
@@ -25,6 +26,8 @@ export interface DecoderOptions {
   readonly leftoverValuesMax?: number
   /** Reads a box: bigint, date, binary. */
   readonly box?: (node: Offset) => unknown
+  /** Called at the end of each call that read memory through a source. */
+  readonly settle?: () => void
   /** Makes the view of a Map or Set; it reads its memory through `cell.origin`. */
   readonly view?: ViewMaker
 }
@@ -43,9 +46,11 @@ export class Decoder {
     this.#reader = new Reader(codec, {
       lightWeightMax: options.lightWeightMax ?? LIGHT_WEIGHT_MAX,
       leftoverValuesMax: options.leftoverValuesMax ?? LEFTOVER_VALUES_MAX,
+      settle: options.settle ?? (() => {}),
       box: options.box ?? ((node) => readBox(this.#reader.m, this.#reader.doubles, node)),
     })
-    const filler = new Filler(this.#reader, options.view ?? viewsOf(codec, () => filler))
+    const views = options.view ?? viewsOf(codec, (): Filler => filler)
+    const filler = new Filler(this.#reader, views)
     this.#filler = filler
   }
 
@@ -68,7 +73,9 @@ export class Decoder {
   decodeWhole(word: number, source: Source): unknown {
     source.check()
     this.#reader.era = source.era
-    return whole(this.#reader, word)
+    const value = whole(this.#reader, word)
+    this.#reader.settle()
+    return value
   }
 
   /**
@@ -86,6 +93,10 @@ export class Decoder {
     if (word === old.word) return { root: old, hold: undefined }
     const root = new RootCell(word, chain)
     const versions = { chain, old: oldSource, fresh: source }
+    // Most documents that change all the time are small: they need no more than this.
+    if (old.value !== undefined && relinkLight(this.#reader, versions, old, root)) {
+      return { root, hold: undefined }
+    }
     const relink = new Relink(this.#reader, versions, (word) => this.#filler.isView(word))
     return { root, hold: relink.run(old, root) }
   }

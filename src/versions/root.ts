@@ -17,22 +17,32 @@
  */
 
 import { RootswapError } from '../errors.ts'
-import { RECORD, stamp } from '../memory/kinds.ts'
+import { isReference, nodeOf, RECORD, stamp } from '../memory/kinds.ts'
 import {
   BELL_AT,
   CELL_ARRIVED,
   CELL_ARRIVING,
+  CELL_BORN,
+  CELL_BRANCH,
   CELL_CLAIMED,
   CELL_CURSOR,
   CELL_DEPARTED,
+  CELL_DROPPED,
+  CELL_FLOOR,
   CELL_FREE,
+  CELL_GENERATION,
+  CELL_HISTORY,
+  CELL_LINE,
   CELL_NAME,
   CELL_NAMED,
   CELL_OLDEST,
+  CELL_ORIGIN,
+  CELL_ORIGIN_GENERATION,
+  CELL_ORIGIN_VERSION,
   CELL_ROOT,
   CELL_STATE,
-  CELL_TOP,
   CELL_TURN,
+  CELL_WANTED,
   CELL_WORDS,
   CONFLICTS_AT,
   SLOT_TICKET,
@@ -59,6 +69,8 @@ import {
   writeWide,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
+import { hasVersions } from '../reclaim/cells.ts'
+import { stakeIn } from '../reclaim/leases.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
 import { Delta } from './delta.ts'
 
@@ -83,8 +95,31 @@ export class RootCell {
     return this.#memory.words.load(this.rootAt) // [read-root] Pairs with [publish-root].
   }
 
+  /** Is there a store, or a branch that has not ended? Who has no stake in the cell asks inside the
+   *  section in which he reads it. */
   isNamed(): boolean {
-    return this.#memory.words.load(this.at + CELL_STATE) === CELL_NAMED
+    const state = this.#memory.words.load(this.at + CELL_STATE)
+    return hasVersions(state) && state !== CELL_DROPPED
+  }
+
+  /** Versions published in the cell since it was named. Call inside a section. */
+  published(): number {
+    return this.numberOf(this.newest()) - readWide(this.#memory.m, this.at + CELL_BORN)
+  }
+
+  /** How often the cell was freed. */
+  get generation(): number {
+    return this.#memory.words.load(this.at + CELL_GENERATION)
+  }
+
+  /** What records of the cell have in RECORD_CELL. */
+  get tag(): number {
+    return this.index | (this.generation << 16)
+  }
+
+  /** How many replaced versions are kept, or `HISTORY_ALL`. */
+  get history(): number {
+    return this.#memory.m[this.at + CELL_HISTORY] as number
   }
 
   /** A protected record's version number. */
@@ -106,7 +141,8 @@ export class RootCell {
     const { words, m } = this.#memory
     const number = this.numberOf(base) + 1
     const record = writeRecord(thread, { previous: base, number, root }, delta)
-    m[record + RECORD_CELL] = this.index
+    m[record + RECORD_CELL] = this.tag
+    if (delta.dropRoot && !delta.isOther) delta.retire(this.rootOf(base))
     const retired = readWide(m, base + RECORD_RETIRED)
     const more = delta.retiredWords + wordsOfBlock(this.#memory, base)
     writeWide(m, record + RECORD_RETIRED, retired + more)
@@ -140,46 +176,96 @@ export function ring(memory: Memory): void {
   words.notify(BELL_AT)
 }
 
+/** What a new store or branch begins with. */
+export interface FirstVersion {
+  readonly root: number
+  /** Value word of the name, or 0. */
+  readonly nameWord: number
+  /** Replaced versions that are kept, or `HISTORY_ALL`. */
+  readonly history: number
+  /** Of a branch. */
+  readonly origin?: {
+    readonly cell: RootCell
+    /** The version that the branch shares, protected until the cell is named. */
+    readonly record: Offset
+  }
+}
+
 /** Claims a cell, publishes the first version in it and ends the open draft. */
 export function createCell(thread: HeapThread, root: number, nameWord: number): RootCell {
-  const cell = nameCell(thread, root, nameWord)
+  const cell = nameCell(thread, { root, nameWord, history: 0 })
   thread.allocator.end()
   return cell
 }
 
 /** As `createCell`, but the draft is still open: its blocks are published, so it is to be ended,
- *  never aborted. Nothing can throw after the store that names the cell. */
-export function nameCell(thread: HeapThread, root: number, nameWord: number): RootCell {
-  const { memory } = thread
+ *  never aborted. Nothing can throw after the store that names the cell. A branch is held by the
+ *  calling thread from then on. */
+export function nameCell(thread: HeapThread, first: FirstVersion): RootCell {
+  const { memory, leases } = thread
   const { words, m } = memory
-  const record = writeRecord(thread, { previous: 0, number: 1, root }, new Delta(memory))
-  const cell = claimCell(thread) // after the last allocation: a claimed cell has no way back
-  m[record + RECORD_CELL] = cell.index
+  const { origin, root } = first
+  const delta = new Delta(memory)
+  let number = 1
+  if (origin !== undefined) {
+    number = origin.cell.numberOf(origin.record)
+    if (isReference(root)) delta.included(nodeOf(root))
+  }
+  const record = writeRecord(thread, { previous: 0, number, root }, delta)
+  const stakeAt = origin === undefined ? 0 : leases.reserve()
+  // After the last allocation: a claimed cell has no way back.
+  const cell = claimCell(thread, stakeAt)
+  m[record + RECORD_CELL] = cell.tag
   writeWide(m, record + RECORD_RETIRED, 0)
-  for (const word of [CELL_ARRIVED, CELL_ARRIVING, CELL_CURSOR, CELL_TOP]) m[cell.at + word] = 0
+  for (const word of [CELL_ARRIVED, CELL_ARRIVING, CELL_CURSOR]) m[cell.at + word] = 0
   m[cell.at + CELL_OLDEST] = record
-  m[cell.at + CELL_NAME] = nameWord
+  m[cell.at + CELL_NAME] = first.nameWord
+  m[cell.at + CELL_HISTORY] = first.history
+  m[cell.at + CELL_WANTED] = number | 0
+  writeWide(m, cell.at + CELL_BORN, number - 1)
+  words.store(cell.at + CELL_FLOOR, number | 0)
+  words.store(cell.at + CELL_LINE, number | 0)
   words.store(cell.at + CELL_TURN, 0)
   words.store(cell.at + CELL_DEPARTED, 0)
+  if (origin !== undefined) {
+    m[cell.at + CELL_ORIGIN] = origin.cell.index
+    m[cell.at + CELL_ORIGIN_GENERATION] = origin.cell.generation
+    words.store(cell.at + CELL_ORIGIN_VERSION, number | 0)
+    leases.keep(stakeIn(cell.index), stakeAt) // before the name: nobody may find it not held
+  }
   words.store(cell.rootAt, record)
-  words.store(cell.at + CELL_STATE, CELL_NAMED) // names it: published from here on
+  // Names it: published from here on.
+  words.store(cell.at + CELL_STATE, origin === undefined ? CELL_NAMED : CELL_BRANCH)
   return cell
 }
 
-function claimCell(thread: HeapThread): RootCell {
-  const { memory } = thread
-  const { words, layout } = memory
+/** Slices that may free the cells of branches that have ended. */
+const SLICES_TO_RECYCLE = 64
+
+function claimCell(thread: HeapThread, stakeAt: Offset): RootCell {
+  const cell = tryClaim(thread)
+  if (cell !== undefined) return cell
+  thread.reclaimer.attempt(SLICES_TO_RECYCLE)
+  const late = tryClaim(thread)
+  if (late !== undefined) return late
+  if (stakeAt !== 0) thread.leases.unreserve(stakeAt)
+  const { cells } = thread.memory.layout
+  throw new RootswapError(
+    'ERR_HEAP_FULL',
+    `all ${cells} root cells of the heap are in use; close branches, or raise maxStores`,
+    { cells },
+  )
+}
+
+function tryClaim(thread: HeapThread): RootCell | undefined {
+  const { words, layout } = thread.memory
   const claimed = ((thread.slot.index + 1) << 2) | CELL_CLAIMED
   for (let index = 0; index < layout.cells; index++) {
-    const cell = new RootCell(memory, index)
+    const cell = new RootCell(thread.memory, index)
     if (words.load(cell.at + CELL_STATE) !== CELL_FREE) continue
     if (words.compareExchange(cell.at + CELL_STATE, CELL_FREE, claimed) === CELL_FREE) return cell
   }
-  throw new RootswapError(
-    'ERR_HEAP_FULL',
-    `all ${layout.cells} root cells of the heap are in use; close branches or stores`,
-    { cells: layout.cells },
-  )
+  return undefined
 }
 
 interface RecordFields {
@@ -199,7 +285,7 @@ function writeRecord(thread: HeapThread, fields: RecordFields, delta: Delta): Of
   m[record + RECORD_ROOT] = fields.root
   m[record + RECORD_WRITER] = thread.slot.index
   m[record + RECORD_TICKET] = words.load(thread.slot.at + SLOT_TICKET)
-  m[record + RECORD_DROP_ROOT] = delta.dropRoot ? 1 : 0
+  m[record + RECORD_DROP_ROOT] = delta.isOther ? 2 : delta.dropRoot ? 1 : 0
   m[record + RECORD_STATE] = 0
   m[record + RECORD_OUT_WORDS] = out.length
   m[record + RECORD_INC_COUNT] = inc.length

@@ -77,6 +77,7 @@ export class Bell {
   /** A wait is outstanding, or a task that looks again is scheduled. */
   #armed = false
   #looking = false
+  #waking = false
   /** Blocking waits in progress: a look may not end the count under them. */
   #blocked = 0
   #closed = false
@@ -92,6 +93,11 @@ export class Bell {
   /** How many watchers are registered. */
   get size(): number {
     return this.#watchers.size
+  }
+
+  /** Watchers look because the bell rang, in a task that has nothing else to do. */
+  get isWaking(): boolean {
+    return this.#waking
   }
 
   /**
@@ -176,7 +182,9 @@ export class Bell {
 
   #woken(): void {
     this.#armed = false
+    this.#waking = true
     if (this.#watchers.size > 0) this.#arm()
+    this.#waking = false
   }
 
   #lookOnce(watchers: Iterable<Watcher>): void {

@@ -19,7 +19,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildBroken } from './build.ts'
 import type { Mutation } from './mutation.ts'
+import { cow } from './mutations-cow.ts'
+import { branchRules } from './mutations-branches.ts'
 import { rounds } from './mutations-rounds.ts'
+import { rcu } from './mutations-rcu.ts'
+import { ousts } from './mutations-ousts.ts'
 import { threads } from './mutations-threads.ts'
 
 const CHILDREN = 2
@@ -53,6 +57,7 @@ function layerOf(kind: string, reason: string): string {
   if (kind === 'deadlock' || kind === 'livelock') return kind
   if (reason.includes('published word')) return 'shadow heap'
   if (/\bI[58]:/.test(reason)) return 'count formula'
+  if (/\bI9:/.test(reason)) return 'section check'
   if (/damaged/.test(reason)) return 'verify'
   if (/ERR_|RootswapError/.test(reason)) return 'assertion of the code'
   return 'assertion of the scenario'
@@ -150,7 +155,7 @@ export async function main(): Promise<void> {
       only: { type: 'string' },
     },
   })
-  const all = [...rounds, ...threads]
+  const all = [...rounds, ...threads, ...branchRules, ...rcu, ...cow, ...ousts]
   const chosen = values.only === undefined ? all : all.filter(({ name }) => name === values.only)
   if (chosen.length === 0) throw new RangeError(`there is no broken build ${values.only}`)
   const began = performance.now()

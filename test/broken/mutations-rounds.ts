@@ -11,8 +11,8 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: "if (!this.#sectionsClosed()) return 'waiting'",
-        replace: 'this.#sectionsClosed()',
+        find: 'if (!this.#sectionsClosed()) {',
+        replace: 'this.#sectionsClosed()\n      if (m[PHASE_AT] === -1) {',
       },
     ],
     scenarios: ['publish-section'],
@@ -23,7 +23,7 @@ export const rounds: readonly Mutation[] = [
     rule: '`get` loads the root, then enters its section',
     edits: [
       {
-        file: 'store/reader.ts',
+        file: 'store/fields.ts',
         find: 'section.enter()\n      record = this.#cell.newest()',
         replace: 'record = this.#cell.newest()\n      section.enter()',
       },
@@ -51,11 +51,11 @@ export const rounds: readonly Mutation[] = [
       {
         file: 'reclaim/round.ts',
         find: '    if (m[PHASE_AT] === PHASE_WAITING) {\n',
-        replace: '    this.#scan()\n    if (m[PHASE_AT] === PHASE_WAITING) {\n',
+        replace: '    this.#leased.scan()\n    if (m[PHASE_AT] === PHASE_WAITING) {\n',
       },
       {
         file: 'reclaim/round.ts',
-        find: '    this.#scan()\n    this.#arrivals.arrive()',
+        find: '    this.#leased.scan()\n    this.#arrivals.arrive()',
         replace: '    this.#arrivals.arrive()',
       },
     ],
@@ -68,11 +68,11 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: '    m[BEGUN_AT] = ',
+        find: '    words.store(BEGUN_AT, ',
         replace:
           '    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {\n' +
           '      m[positionOf(this.#memory.layout, cell) + CELL_TOP] = ' +
-          'namedRoot(this.#memory, cell)\n    }\n    m[BEGUN_AT] = ',
+          'namedRoot(this.#memory, cell)\n    }\n    words.store(BEGUN_AT, ',
       },
     ],
     scenarios: ['sliced-round-reader', 'publish-section'],
@@ -98,13 +98,24 @@ export const rounds: readonly Mutation[] = [
       {
         file: 'store/reader.ts',
         find: '    this.#value = value\n',
-        replace:
-          '    this.#value = value\n' +
-          '    this.#attachment.thread.leases.release(record, LEASE_SOFT)\n',
+        replace: '    this.#value = value\n    this.#attachment.thread.leases.forget(next.lease)\n',
       },
     ],
     scenarios: ['store-current'],
     cause: /version \d after \d|nothing orders|freed word/,
+  },
+  {
+    name: 'job-keeps-nothing',
+    rule: 'after many reads of a version `get` reads on without a section, and without a lease',
+    edits: [
+      {
+        file: 'store/fields.ts',
+        find: '    basis.source.isKept = true\n',
+        replace: '    basis.source.isKept = true\n    leases.letGo(basis.lease)\n',
+      },
+    ],
+    scenarios: ['store-get-kept'],
+    cause: /nothing orders|freed word|version \d after \d/,
   },
   {
     name: 'replaced-not-counted',
@@ -161,7 +172,7 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: 'if (m[successor + RECORD_DROP_ROOT] === 1)',
+        find: 'if (m[successor + RECORD_DROP_ROOT] !== 0)',
         replace: 'if (m[successor + RECORD_DROP_ROOT] === 2)',
       },
     ],
@@ -194,8 +205,8 @@ export const rounds: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: '    this.#scan()\n    this.#arrivals.arrive()',
-        replace: '    this.#arrivals.arrive()\n    this.#scan()',
+        find: '    this.#leased.scan()\n    this.#arrivals.arrive()',
+        replace: '    this.#arrivals.arrive()\n    this.#leased.scan()',
       },
     ],
     scenarios: ['adopt-source'],

@@ -51,8 +51,8 @@ export const threads: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/round.ts',
-        find: '      journal.set(cellAt + CELL_CURSOR, next + 1)\n',
-        replace: '      journal.commit()\n      m[cellAt + CELL_CURSOR] = next + 1\n',
+        find: '      journal.set(cellAt + CELL_CURSOR, cursor + 1)\n',
+        replace: '      journal.commit()\n      m[cellAt + CELL_CURSOR] = cursor + 1\n',
       },
     ],
     scenarios: ['crash-journal'],
@@ -154,7 +154,7 @@ export const threads: readonly Mutation[] = [
     edits: [
       {
         file: 'reclaim/arrivals.ts',
-        find: 'if (((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {',
+        find: 'if (ticket !== 0 && ((ticket - journal.get(writerAt + SLOT_PUBLISHED)) | 0) > 0) {',
         replace: 'if (ticket !== 0) {',
       },
     ],
@@ -304,6 +304,36 @@ export const threads: readonly Mutation[] = [
     ],
     scenarios: ['heap-full'],
     cause: /nothing orders/,
+  },
+  {
+    name: 'reclaims-in-section',
+    rule: 'a writer takes the reclaim lock inside a section',
+    edits: [
+      {
+        file: 'store/writer.ts',
+        find: '      section.enter()\n      return this.#cell.limboWords()',
+        replace:
+          '      section.enter()\n      this.#attachment.thread.reclaimer.attempt(1)\n' +
+          '      return this.#cell.limboWords()',
+      },
+    ],
+    scenarios: ['store-two-writers'],
+    cause: /I9/,
+  },
+  {
+    name: 'recipe-in-section',
+    rule: "a recipe, the user's code, runs inside a section",
+    edits: [
+      {
+        file: 'store/writer.ts',
+        find: '      return prepare(root)\n',
+        replace:
+          '      this.#attachment.thread.section.enter()\n      const built = prepare(root)\n' +
+          '      this.#attachment.thread.section.leave()\n      return built\n',
+      },
+    ],
+    scenarios: ['store-two-writers'],
+    cause: /I9/,
   },
   {
     name: 'slot-not-announced',

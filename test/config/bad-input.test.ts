@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { watchConfig } from '../../src/config.ts'
-import { readSources } from '../../src/config/sources.ts'
+import { readFiles } from '../../src/config/files.ts'
 import { eventsOf, failure, next, opened, quick, Stage } from './stage.ts'
 
 /** Nine of nine of nine: 9^9 values in 400 bytes. */
@@ -16,6 +17,12 @@ function explosion(): string {
     lines.push(`a${level}: &a${level} [${uses.join(', ')}]`)
   }
   return lines.join('\n')
+}
+
+/** Each use is looked up among all of them: minutes, if nobody counts first. */
+function manyAliases(): string {
+  const uses = Array.from({ length: 20_000 }, (_, index) => `b${index}: *a`)
+  return `a: &a [1]\n${uses.join('\n')}`
 }
 
 const nested = (levels: number): string => `{"a": ${'['.repeat(levels)}${']'.repeat(levels)}}`
@@ -37,12 +44,30 @@ const texts: [string, string, string | Uint8Array, RegExp][] = [
   ['a YAML key twice', 'a.yaml', 'a: 1\na: 2\n', /a\.yaml:2:1: .*unique/],
   ['a TOML key twice', 'a.toml', 'a = 1\na = 2\n', /a\.toml:2:\d+: /],
   ['YAML anchors that explode', 'a.yaml', explosion(), /a\.yaml: .*(more than \d+ values|alias)/i],
+  ['a YAML key twice, as number and text', 'a.yaml', '1: a\n"1": b\n', /a\.yaml:2:1: .*unique/],
+  ['a YAML key twice, by an alias', 'a.yaml', 'x: &k foo\n*k : 1\nfoo: 2\n', /:3:1: .*unique/],
+  [
+    'a YAML key twice, as its anchor',
+    'a.yaml',
+    '&k foo: 1\na: {*k : 1, foo: 2}\n*k : 3',
+    /:2:.*que/,
+  ],
+  ['a YAML key twice, as null and ""', 'a.yaml', '? null\n: 1\n"": 2\n', /a\.yaml:3:1: .*unique/],
+  ['many YAML aliases', 'a.yaml', manyAliases(), /20001 aliases and anchors are too many/],
+  ['a YAML alias without anchor', 'a.yaml', 'a: 1\nb: *c\n', /a\.yaml:2:4: .*no anchor c/],
+  [
+    'YAML merges that explode',
+    'a.yaml',
+    explosion().replaceAll('[', '{<<: [').replaceAll(']', ']}'),
+    /YAML/,
+  ],
   ['a YAML anchor within itself', 'a.yaml', 'a: &a [*a]', /broken YAML|nested/],
   ['NaN in JSON', 'a.json', '{"a": NaN}', /a\.json:1:7: broken JSON/],
   ['NaN in YAML', 'a.yaml', 'b: 1\na: [.nan]', /a\.yaml:2:5: is NaN.*at a\.0/],
   ['NaN in TOML', 'a.toml', 'a = nan', /is NaN.*at a/],
   ['deep JSON', 'a.json', nested(1e5), /nested/],
   ['quite deep JSON', 'a.json', nested(300), /a\.json:1:206: is nested/],
+  ['very deep JSON', 'a.json', '['.repeat(5e6), /nested/],
   ['deep YAML', 'a.yaml', `a: ${'['.repeat(2e4)}${']'.repeat(2e4)}`, /nested/],
   ['quite deep YAML', 'a.yaml', `a:\n  ${'- '.repeat(300)}x`, /nested more than 200 levels/],
   ['deep TOML', 'a.toml', `a = ${'['.repeat(2e4)}${']'.repeat(2e4)}`, /nested|TOML/],
@@ -86,11 +111,14 @@ test('a folder, a device, a pipe, dangling and cyclic links are refused by name'
   const stage = new Stage()
   const file = stage.write('a.json', '{"good": 1}')
   const config = await opened(watchConfig({ ...quick, files: [file] }))
+  const circle = stage.at('circle')
+  symlinkSync('a.json', circle)
   const stand: [() => void, RegExp][] = [
     [() => mkdirSync(file), /is a folder/],
     [() => symlinkSync('/dev/null', file), /is not a regular file/],
     [() => symlinkSync('nowhere', file), /a link to nowhere, which is not there/],
     [() => symlinkSync('a.json', file), /leads back to itself/],
+    [() => symlinkSync(circle, file), /leads back to itself/],
     [() => execFileSync('mkfifo', [file]), /is not a regular file/],
   ]
   for (const [make, said] of stand) {
@@ -150,11 +178,11 @@ test('files that are swapped while they are read are all of one moment', async (
   let refused = 0
   const seen = new Set<string>()
   for (let reading = 0; reading < 100; reading++) {
-    const asked = readSources(sources, 100)
+    const asked = readFiles(sources, 100)
     await new Promise((resolve) => setTimeout(resolve, reading % 3))
     swap()
     try {
-      const { texts } = await asked
+      const texts = await asked
       const found = texts.map(({ bytes }) => Buffer.from(bytes).toString())
       expect(new Set(found).size).toBe(1)
       seen.add(found[0] as string)
@@ -165,6 +193,41 @@ test('files that are swapped while they are read are all of one moment', async (
   }
   console.log(`swapped while read: ${seen.size} different readings, ${refused} refused`)
   expect(seen.size).toBeGreaterThan(10)
+})
+
+test('what is wrong only later keeps the last version, and the watcher lives', async () => {
+  const stage = new Stage()
+  const file = stage.write('a.yaml', 'n: 1')
+  const env = { THERE: 'yes' }
+  const schema = z
+    .object({ n: z.number() })
+    .passthrough()
+    .refine(async ({ n }) => {
+      if (n === 3) await new Promise(() => {})
+      if (n === 4) throw new RangeError('four')
+      return n !== 5
+    }, 'not five')
+  const options = { ...quick, files: [file], env, schema, timeoutMs: 2000 }
+  const config = await opened(watchConfig(options))
+  const huge = `n: 6\nhuge: ${'x'.repeat(8 * 2 ** 20)}` // more than the store can hold
+  const later: [string, string, RegExp][] = [
+    ['n: 2\na: ${NOT_THERE}', 'interpolate', /a\.yaml:2:4: .*NOT_THERE/],
+    ['n: 3', 'validate', /the schema did not settle within 2000 ms/],
+    ['n: 4', 'validate', /RangeError: four/],
+    ['n: 5', 'validate', /not five/],
+    [huge, 'publish', /maxBytes/],
+  ]
+  for (const [index, [text, stage_, said]] of later.entries()) {
+    const rejected = next(config as never, 'rejected')
+    stage.replace('a.yaml', text)
+    expect(await rejected).toMatchObject({ stage: stage_, version: index + 1, reason: 'changed' })
+    expect((await rejected).message).toMatch(said)
+    expect(config.current.n).toBe(index === 0 ? 1 : 100 + index - 1)
+    const reloaded = next(config as never, 'reloaded')
+    stage.replace('a.yaml', `n: ${100 + index}\na: \${THERE}`)
+    expect(await reloaded).toMatchObject({ version: index + 2 })
+    expect(config.current).toEqual({ n: 100 + index, a: 'yes' })
+  }
 })
 
 test('wrong options are TypeError or RangeError, and name the option', async () => {

@@ -1,6 +1,16 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { watchConfig } from '../../src/config.ts'
+import { refusalOf } from '../../src/config/watched.ts'
 import { openStore } from '../../src/index.ts'
 import { eventsOf, failure, next, opened, quick, Stage } from './stage.ts'
 
@@ -158,6 +168,31 @@ describe('the fallback', () => {
     expect(readdirSync(stage.folder)).toEqual(['last-good'])
   })
 
+  test('is told of before better files are, though somebody asks for them at once', async () => {
+    const stage = new Stage()
+    const fallback = stage.at('last-good')
+    let text: string | undefined = '{"n": 1}'
+    const read = async () => {
+      if (text === undefined) throw new TypeError('away')
+      return { texts: [{ file: 'a', format: 'json', bytes: Buffer.from(text) } as const] }
+    }
+    const source = () => ({ name: 'memory', read, watch: () => {}, close: () => {} })
+    const start = () => watchConfig({ ...quick, sources: [source()], fallback })
+    ;(await start()).close()
+    text = undefined
+    const config = await opened(start())
+    const events = eventsOf(config as never)
+    expect(refusalOf(config)).toMatchObject({ stage: 'unavailable' })
+    text = '{"n": 2}'
+    await config.reload()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(events.map(({ type, version }) => [type, version])).toEqual([
+      ['unavailable', 1],
+      ['reloaded', 2],
+    ])
+    expect(refusalOf(config)).toBeUndefined()
+  })
+
   test('follows a rollback', async () => {
     const stage = new Stage()
     const files = [stage.write('a.yaml', 'n: 1')]
@@ -182,8 +217,14 @@ describe('the fallback', () => {
       [whole.replace('n: 1', 'n: 7'), 'checksum'],
       [whole.slice(0, 40), 'not JSON'],
       ['{}', 'not of the format'],
+      [whole.replace(/\[.*\]/, '[null]'), 'not of the format'],
+      [whole.replace('"text":"n: 1"', '"text":1'), 'not of the format'],
+      [whole.replace('"text":"n: 1"', '"content":"n: 1"'), 'not of the format'],
+      [whole.replace(/"file":"[^"]*",/, ''), 'not of the format'],
+      [whole.replace(/"hash":"[^"]*",/, ''), 'checksum'],
     ]
     for (const [text, said] of damages) {
+      expect(text).not.toBe(whole)
       writeFileSync(fallback, text)
       const error = await failure(start())
       expect(error).toMatchObject({ stage: 'parse', file: files[0] })
@@ -196,6 +237,38 @@ describe('the fallback', () => {
     const check = (): string => 'never'
     const error = await failure(watchConfig({ ...quick, files, fallback, check }))
     expect(error.message).toContain('never')
+  })
+
+  test('removes what killed writers have left beside it, and nothing else', async () => {
+    const stage = new Stage()
+    const files = [stage.write('a.yaml', 'password: sesame')]
+    const id = 'd2719ad6-7dd2-4b6c-9e4f-2f1d3c0a8b11'
+    const old = [
+      `last-good.${id}.tmp`,
+      `last-good.${id}.tmp.tmp`,
+      `last-good.${id}`,
+      `last-good.${id.slice(1)}.tmp`,
+      `other-last-good.${id}.tmp`,
+      `last-goodx${id}.tmp`,
+      'last-good.mine.tmp',
+    ]
+    const hourAgo = new Date(Date.now() - 3_600_000)
+    for (const name of old) utimesSync(stage.write(name, 'sesame'), hourAgo, hourAgo)
+    mkdirSync(stage.at(`last-good.${id.replace('d', 'a')}.tmp`))
+    utimesSync(stage.at(`last-good.${id.replace('d', 'a')}.tmp`), hourAgo, hourAgo)
+    const young = `last-good.${id.replace('d', 'b')}.tmp`
+    stage.write(young, 'being written by another process')
+    const before = readdirSync(stage.folder)
+    const config = await opened(
+      watchConfig({ ...quick, files, fallback: stage.at('last-good'), history: 1 }),
+    )
+    const after = readdirSync(stage.folder)
+    expect(after).toContain('last-good')
+    expect(before.filter((name) => !after.includes(name))).toEqual([old[0]])
+    utimesSync(stage.at(young), hourAgo, hourAgo)
+    stage.write('a.yaml', 'password: open')
+    await config.reload()
+    expect(readdirSync(stage.folder)).not.toContain(young)
   })
 
   test('that can not be written is a warning', async () => {

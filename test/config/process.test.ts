@@ -40,6 +40,21 @@ describe('a format whose package is not installed', () => {
   })
 })
 
+test('etcd without its package is an error that says what to install', () => {
+  const stage = new Stage()
+  stage.write('package.json', '{"type": "module"}')
+  cpSync(dist, stage.at('dist'), { recursive: true })
+  const script = `import { etcd } from '${pathToFileURL(stage.at('dist/config-etcd.js')).href}'
+    try { etcd({ hosts: 'http://127.0.0.1:1', prefix: '/app/' }) }
+    catch (error) { console.log([error.code, error.missing, error.message].join('|')) }`
+  const said = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: stage.folder,
+    encoding: 'utf8',
+  })
+  expect(said).toMatch('ERR_INVALID_ARGUMENT|etcd3|')
+  expect(said).toMatch('npm install etcd3')
+})
+
 describe('a process', () => {
   test('is not kept alive by a configuration that is watched', () => {
     const file = new Stage().write('a.json', '{"n": 1}')

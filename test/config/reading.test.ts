@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import * as fc from 'fast-check'
 import { watchConfig } from '../../src/config.ts'
+import { interpolate } from '../../src/config/interpolate.ts'
 import { failure, opened, quick, Stage } from './stage.ts'
 
 const bom = '\uFEFF'
@@ -27,6 +29,17 @@ describe('formats', () => {
     const value = { base: { port: 1, on: 'yes' }, server: { port: 2, on: 'yes' } }
     expect(await read('a.yaml', text.join('\r\n'))).toEqual({ ...value, when: '2026-01-02' })
     expect(await read('a.yml', text.join('\n'))).toEqual({ ...value, when: '2026-01-02' })
+  })
+
+  test('YAML keys are the same only if their properties are', async () => {
+    const text = 'null: 1\n"null": 2\na: &k foo\nb: {*k : 1, bar: &k bar}\nc: {*k : 2, foo: 3}\n'
+    expect(await read('a.yaml', text)).toEqual({
+      '': 1,
+      null: 2,
+      a: 'foo',
+      b: { foo: 1, bar: 'bar' },
+      c: { bar: 2, foo: 3 },
+    })
   })
 
   test('TOML has dates: with an offset a Date, local ones their text', async () => {
@@ -119,6 +132,49 @@ empty: "\${NONE:-}"`
     const config = await opened(watchConfig({ ...quick, files: [file], env: false }))
     expect(config.current).toEqual({ a: '${not a name}' })
   })
+
+  test('are found as the pattern says, wherever the last } is', () => {
+    const pattern = /\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?/g
+    const parts = fc.constantFrom('$', '{', '}', ':-', 'A', 'B', 'C', '1', ' ', '${A', '${B:-')
+    const env = { A: 'a}', B: '' }
+    const count = { changed: 0, flawed: 0, unclosed: 0 }
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 12 }), (texts) => {
+        const text = texts.join('')
+        let flaws = 0
+        const whole = (found: string, name?: string, otherwise?: string): string => {
+          if (found === '$${') return '${'
+          const value = name === undefined ? undefined : { ...env, C: undefined }[name]
+          if (value !== undefined && (value !== '' || otherwise === undefined)) return value
+          if (otherwise === undefined) flaws++
+          return otherwise ?? found
+        }
+        const wanted = text.replaceAll(pattern, whole)
+        const tree = { text }
+        expect(interpolate(tree, env).length).toBe(flaws)
+        expect(tree.text).toBe(wanted)
+        count.changed += wanted === text ? 0 : 1
+        count.flawed += flaws > 0 ? 1 : 0
+        count.unclosed += text.lastIndexOf('${') > text.lastIndexOf('}') ? 1 : 0
+      }),
+      { numRuns: 2000, seed: 7 },
+    )
+    console.log(`interpolated, seed 7: ${JSON.stringify(count)} of 2000`)
+    expect(Math.min(...Object.values(count))).toBeGreaterThan(100)
+  })
+
+  // What took minutes, since it grew with the square of the size; the test's time-out tells.
+  test('that never end, and very many that are missing, take no longer than others', async () => {
+    const endless = new Stage().write('a.json', JSON.stringify({ a: '${A:-'.repeat(150_000) }))
+    const error = await failure(watchConfig({ ...quick, files: [endless], env: {} }))
+    expect(error).toMatchObject({ stage: 'interpolate', file: endless, line: 1, column: 6 })
+    const lines = Array.from({ length: 80_000 }, (_, index) => `key${index}: "\${NO_${index}}"`)
+    const many = new Stage().write('a.yaml', lines.join('\n'))
+    const refused = await failure(watchConfig({ ...quick, files: [many], env: {} }))
+    expect(refused).toMatchObject({ stage: 'interpolate', file: many, line: 1, column: 7 })
+    expect(refused['issues']).toHaveLength(100)
+    expect(refused.message).toMatch(/NO_0 .*NO_1 .*NO_2 .*and 97 more$/)
+  }, 60_000)
 
   test('come from process.env by default, of which only own properties count', async () => {
     process.env['ROOTSWAP_TEST_VARIABLE'] = 'seen'

@@ -30,8 +30,12 @@ describe('values at secret paths', () => {
     const files = [new Stage().write('a.json', good)]
     const config = await opened(watchConfig({ ...quick, files, secrets }))
     expect(config.current).toMatchObject({ db: { password: secret } })
-    expectHidden(config)
-    expectHidden(config.entries())
+    const { store, handle } = config
+    using snapshot = config.snapshot()
+    for (const shown of [config, config.entries(), store, handle, snapshot, { ...config }]) {
+      expectHidden(shown)
+    }
+    expectHidden([store.stats(), store.heap.threads()])
   })
 
   const byValibot = { schema: valibotSchema }
@@ -51,7 +55,7 @@ describe('values at secret paths', () => {
     const stage = new Stage()
     const files = [stage.write('a.json', text)]
     const error = await failure(watchConfig({ ...quick, files, secrets, ...options }))
-    expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', stage: expect.any(String) })
+    expect(error).toMatchObject({ code: 'ERR_INVALID_CONFIG', stage: expect.any(String) })
     expectHidden(error)
     stage.write('a.json', good)
     const config = await opened(watchConfig({ ...quick, files, secrets, ...options }))

@@ -19,23 +19,8 @@ import { RootCell } from '../../src/versions/root.ts'
 import { createTree } from '../support/arrays.ts'
 import { testMemory, testThread } from '../support/heap.ts'
 import { inside, settled } from '../unit/store/inside.ts'
+import { descend } from '../support/descend.ts'
 import { expectWhole, setRoot } from './killing.ts'
-
-/** What is called where the stack has room for so many frames of `descend` and no more. */
-interface Bottom {
-  readonly call: () => void
-  room: number
-}
-
-/** Calls itself until the stack overflows; the arguments make the frames of different sizes. */
-function descend(bottom: Bottom, ...pad: number[]): void {
-  try {
-    descend(bottom, ...pad)
-  } catch (error) {
-    if (bottom.room < 0) throw error
-  }
-  if (bottom.room-- === 0) bottom.call()
-}
 
 interface Document {
   n: number

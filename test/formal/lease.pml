@@ -7,8 +7,9 @@
  *    DUP   lease moved between two lease words
  *    OUST  as SEC, but the reclaimer may take the lease away: each read is a section that first
  *          checks the lease word; ousting is a compare-and-swap, then a grace period
- *    AT    via kept cell K, re-check K      } of snapshot(version): the code has no kept names and
- *    HIST  walk prev inside a section       } no history yet; the rules are held here until it does
+ *    HIST  walk prev inside a section (versions/kept.ts, snapshot(version) of history)
+ *    AT    via kept cell K, re-check K: a way to name zombies without the lock, which the code does
+ *          not go; it names them under the lock, where no record goes
  *  SOFT    a thread's cache behind `current`: it leases the version that it compares with, in a
  *          word marked SOFT; moving on it takes the new lease before it gives up the old one, and
  *          a snapshot of the same version has a word of its own

@@ -55,6 +55,8 @@ test('random edits on several threads: no update is lost, verify is exact', asyn
   expect(value.counts).toEqual(counted)
   expect(again).toBeGreaterThan(0)
   expect(store.heap.threads()).toHaveLength(1)
-  expect(settled(store)).toMatchObject({ versions: 1, zombies: 0, draftBytes: 0 })
+  // Values that this thread read while it went on keep their versions until they are collected.
+  await expect.poll(() => (globalThis.gc!(), settled(store).zombies)).toBe(0)
+  expect(settled(store)).toMatchObject({ versions: 1, draftBytes: 0 })
   store.close()
-}, 60_000)
+})

@@ -3,6 +3,7 @@
  * of a departure too. Written from the formula, not from `verify`, which waits for a boundary:
  *
  *     rc(n) = edges to n from live nodes + undeparted or zombie records whose root is n
+ *           + holds of threads on n
  *           - marks "staying" on n in undeparted deltas + entries of such deltas that replace n
  *           - unarrived `inc` entries on n
  *
@@ -22,13 +23,14 @@ import {
   CELL_ARRIVED,
   CELL_ARRIVING,
   CELL_CURSOR,
-  CELL_NAMED,
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
   CELL_WORDS,
   DEAD_AT,
   type Layout,
+  RCU_AT,
+  SLOT_WORDS,
   ZOMBIE_AT,
 } from '../../src/memory/layout.ts'
 import {
@@ -41,7 +43,12 @@ import {
   RECORD_PREVIOUS,
   RECORD_ROOT,
   RECORD_STATE,
+  STATE_SHELL,
 } from '../../src/memory/record.ts'
+import type { Memory } from '../../src/memory/memory.ts'
+import { chunkWordsOf } from '../../src/memory/allocator.ts'
+import { eachHold } from '../../src/reclaim/holds.ts'
+import { hasVersions } from '../../src/reclaim/cells.ts'
 
 /** Longer chains than any scenario makes are damage, not work. */
 const CHAIN_MAX = 1_000
@@ -49,14 +56,16 @@ const CHAIN_MAX = 1_000
 class Counting {
   readonly #m: Int32Array
   readonly #layout: Layout
+  readonly #chunkWords: number
   readonly #expected = new Map<number, number>()
   readonly #alive = new Set<number>()
   readonly #dead = new Set<number>()
   readonly #visit: number[] = []
 
-  constructor(m: Int32Array, layout: Layout) {
+  constructor(m: Int32Array, { layout, classes }: Memory) {
     this.#m = m
     this.#layout = layout
+    this.#chunkWords = chunkWordsOf({ classes })
   }
 
   /** What is wrong, or undefined. */
@@ -64,9 +73,17 @@ class Counting {
     const m = this.#m
     for (let cell = 0; cell < this.#layout.cells; cell++) {
       const at = this.#layout.cellsAt + cell * CELL_WORDS
-      if (m[at + CELL_STATE] === CELL_NAMED) this.#cell(at)
+      if (hasVersions(m[at + CELL_STATE] as number)) this.#cell(at)
     }
-    for (const zombie of this.#chain(m[ZOMBIE_AT] as number, RECORD_NEXT)) this.#root(zombie)
+    this.#holds()
+    const domain = nodeOf(m[RCU_AT] as number)
+    if (domain !== 0) {
+      this.#add(domain, 1)
+      this.#keepAlive(domain)
+    }
+    for (const zombie of this.#chain(m[ZOMBIE_AT] as number, RECORD_NEXT)) {
+      if (m[zombie + RECORD_STATE] !== STATE_SHELL) this.#root(zombie)
+    }
     for (const node of this.#chain(m[DEAD_AT] as number, 1)) {
       this.#dead.add(node)
       this.#visit.push(node)
@@ -100,6 +117,17 @@ class Counting {
     this.#keepAlive(nodeOf(word))
   }
 
+  /** What threads hold of counted blocks. */
+  #holds(): void {
+    const { slotsAt, journalAt } = this.#layout
+    for (let slot = slotsAt; slot < journalAt; slot += SLOT_WORDS) {
+      eachHold(this.#m, slot, this.#chunkWords, (block, uses) => {
+        this.#add(block, uses)
+        this.#keepAlive(block)
+      })
+    }
+  }
+
   #cell(at: number): void {
     const m = this.#m
     const oldest = m[at + CELL_OLDEST] as number
@@ -121,7 +149,7 @@ class Counting {
 
   /** The version that departs: its root's reference is spent by the first entry. */
   #departing(record: number, successor: number, cursor: number): void {
-    const unspent = cursor === 1 || this.#m[successor + RECORD_DROP_ROOT] === 1
+    const unspent = cursor === 1 || this.#m[successor + RECORD_DROP_ROOT] !== 0
     if (unspent) this.#root(record)
     if (this.#m[record + RECORD_STATE] === 1) this.#root(record)
   }
@@ -193,6 +221,6 @@ class Counting {
 }
 
 /** What I5 and I8 object to in a heap at the end of a transaction; undefined if nothing. */
-export function countDamage(m: Int32Array, layout: Layout): string | undefined {
-  return new Counting(m, layout).damage()
+export function countDamage(m: Int32Array, memory: Memory): string | undefined {
+  return new Counting(m, memory).damage()
 }

@@ -35,7 +35,7 @@ export function reaperOf(name: string, dead: number, own: number): ThreadOptions
 }
 
 /** A scenario in which each plain store to a word before the blocks is a step: a place to die. */
-function everyStore(scenario: Scenario<Model>): Scenario<Model> {
+export function everyStore(scenario: Scenario<Model>): Scenario<Model> {
   let end = Infinity
   return {
     ...scenario,
@@ -226,12 +226,14 @@ const repairs: ModelScenario = {
   name: 'crash-repair',
   claim: 'a repair dies between any two stores, and the next one repairs both',
   meets: ['repaired', 'repaired again'],
+  // Each store of the round, and of the first repair, is a place to die.
+  thorough: { preemptions: 0, random: 0 },
   make: (seen) => ({
     ...journalScenario(seen),
     crashes: 2,
     preemptions: -1,
     random: 4_000,
-    seconds: 30,
+    seconds: 6,
   }),
 }
 

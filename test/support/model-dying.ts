@@ -5,14 +5,17 @@
 
 import type { ThreadOptions } from '../../src/explore.ts'
 import { testThread } from './heap.ts'
+import { branches } from './model-branches.ts'
 import { dying as crashes } from './model-crashes.ts'
 import { deltas } from './model-deltas.ts'
+import { histories } from './model-history.ts'
 import { idOf, type Model, settled } from './model-heap.ts'
 import { publishers } from './model-publishers.ts'
 import { readers } from './model-readers.ts'
 import { type ModelScenario, named, Seen } from './model-run.ts'
 import { newcomer, reapAll, slots } from './model-slots.ts'
 import { stores } from './model-store.ts'
+import { ousts } from './model-oust.ts'
 import { impatient, waits } from './model-waits.ts'
 
 /** Thread id of the one that reaps. */
@@ -24,11 +27,13 @@ interface Death {
   readonly victim: string
   readonly id: number
   readonly preemptions?: number
+  /** Replaced versions that may be left. */
+  readonly history?: number
 }
 
-function dies({ scenario, victim, id, preemptions = 1 }: Death): ModelScenario {
+function dies({ scenario, victim, id, preemptions = 1, history }: Death): ModelScenario {
   return {
-    name: `${scenario.name}+crash`,
+    name: `${scenario.name}+${victim}-crash`,
     claim: `${scenario.claim}; also when the ${victim} dies`,
     meets: ['crashed', 'not crashed'],
     make(seen) {
@@ -52,12 +57,12 @@ function dies({ scenario, victim, id, preemptions = 1 }: Death): ModelScenario {
         threads,
         after(model, { crashed }) {
           seen.add(crashed.length > 0 ? 'crashed' : 'not crashed')
-          settled(model)
+          settled(model, history)
         },
         crashes: 1,
         preemptions,
         // Deeper than what is exhausted, but not everywhere.
-        random: preemptions === 0 ? 300 : 0,
+        random: preemptions === 0 ? 100 : 0,
         seconds: 45,
       }
     },
@@ -85,6 +90,59 @@ export const deaths: readonly ModelScenario[] = [
     preemptions: 0,
   }),
   dies({ scenario: named(deltas, 'adopt-source'), victim: 'adopter', id: idOf(1) }),
+  dies({
+    scenario: named(branches, 'fork-publish-reclaim'),
+    victim: 'forker',
+    id: idOf(1),
+    preemptions: 0,
+  }),
+  dies({
+    scenario: named(branches, 'fork-of-fork-older'),
+    victim: 'forker',
+    id: idOf(1),
+    preemptions: 0,
+  }),
+  dies({
+    scenario: named(branches, 'adopt-publish'),
+    victim: 'adopter',
+    id: idOf(2),
+    preemptions: 0,
+  }),
+  dies({
+    scenario: named(branches, 'close-open'),
+    victim: 'closer',
+    id: idOf(1),
+    preemptions: 0,
+  }),
+  dies({
+    scenario: named(branches, 'close-open'),
+    victim: 'opener',
+    id: idOf(2),
+    preemptions: 0,
+  }),
+  dies({ scenario: named(histories, 'history-late'), victim: 'reader', id: idOf(1), history: 1 }),
+  dies({
+    scenario: named(histories, 'history-late'),
+    victim: 'writer',
+    id: idOf(0),
+    history: 1,
+    preemptions: 0,
+  }),
+  dies({ scenario: named(histories, 'snapshot-late'), victim: 'second', id: idOf(1) }),
+  dies({
+    scenario: named(histories, 'rollback-reclaim'),
+    victim: 'operator',
+    id: idOf(1),
+    history: 1,
+    preemptions: 0,
+  }),
+  dies({
+    scenario: named(histories, 'history-given-up'),
+    victim: 'writer',
+    id: idOf(0),
+    history: 2,
+    preemptions: 0,
+  }),
   dies({ scenario: named(slots, 'registration-scan'), victim: 'newcomer', id: newcomer }),
   dies({ scenario: named(crashes, 'heap-full'), victim: 'writer', id: idOf(1), preemptions: 0 }),
   dies({ scenario: named(waits, 'bell'), victim: 'one', id: idOf(1) }),
@@ -100,5 +158,7 @@ export const deaths: readonly ModelScenario[] = [
     id: idOf(1),
     preemptions: 0,
   }),
+  dies({ scenario: named(ousts, 'oust-decode'), victim: 'short', id: idOf(0), preemptions: 0 }),
+  dies({ scenario: named(ousts, 'oust-refresh'), victim: 'reader', id: idOf(1), preemptions: 0 }),
   dies({ scenario: named(stores, 'store-current'), victim: 'reader', id: idOf(1), preemptions: 0 }),
 ]

@@ -5,11 +5,12 @@
  */
 
 import { Words } from '../../src/explore.ts'
-import { Allocator } from '../../src/memory/allocator.ts'
+import { Allocator, chunkWordsOf } from '../../src/memory/allocator.ts'
 import { readHeader, writeHeader } from '../../src/memory/header.ts'
 import { CELL_ROOT, CELL_WORDS, SLOT_CACHES, SLOT_CACHED_WORDS } from '../../src/memory/layout.ts'
 import { type Memory, memoryOf } from '../../src/memory/memory.ts'
 import { Words as PlainWords } from '../../src/memory/words.ts'
+import { Holds } from '../../src/reclaim/holds.ts'
 import { Leases } from '../../src/reclaim/leases.ts'
 import { Reclaimer, type ReclaimTuning } from '../../src/reclaim/reclaimer.ts'
 import { readingOf, sectionOf } from '../../src/reclaim/section.ts'
@@ -38,6 +39,8 @@ export interface ModelOptions {
   readonly sizes?: readonly number[]
   /** The same for the threads from slot 1 on, where they need less. */
   readonly others?: readonly number[]
+  /** Root cells, where more than two are wanted. */
+  readonly cells?: number
   /** Spans of the heap, where the usual plenty is not wanted. */
   readonly spans?: number
 }
@@ -56,12 +59,13 @@ export const WHOLE: ReclaimTuning = { slice: 4096, batchPairs: 1 }
 export function modelOf(options: ModelOptions): Model {
   const sizes = options.sizes ?? SIZES
   const spans = options.spans ?? (options.slots + 2) * (sizes.length + 3)
-  const capacity = 9_400 + (options.slots + 2) * 128 + spans * 1_034
+  const cells = options.cells ?? 2
+  const capacity = 9_400 + (options.slots + 2) * 128 + cells * CELL_WORDS + spans * 1_034
   const words = new Words(capacity)
   const layout = writeHeader(words, {
     capacity,
     threads: options.slots + 2,
-    cells: 2,
+    cells,
     limboWordsMax: capacity >> 2,
     stallMs: 1000,
     maxWaitMs: 3,
@@ -119,7 +123,7 @@ function putBack(memory: Memory, sizeClass: number, chain: number): void {
 export function threadAt(memory: Memory, slot: number, tuning: ReclaimTuning = WHOLE): HeapThread {
   const { words, layout, classes } = memory
   const own = { index: slot, at: slotAt(layout, slot), tag: tagOf(slot, 0) }
-  const chunkWords = classes.sizes[classes.classOf[Math.min(1024, classes.largest)]!]!
+  const chunkWords = chunkWordsOf(memory)
   const reclaimer = new Reclaimer(memory, own, tuning, chunkWords)
   const allocator = new Allocator(words, layout, classes, {
     slot,
@@ -131,8 +135,9 @@ export function threadAt(memory: Memory, slot: number, tuning: ReclaimTuning = W
   const identity = { threadId: idOf(slot), creatorId: -1, watched: true, label: `t${slot}` }
   const reading = readingOf(words, own.at)
   const leases = new Leases(words, allocator, section)
+  const holds = new Holds(memory, reclaimer, allocator)
   const parts = { memory, identity, slot: own, reclaimer, allocator, section, reading, leases }
-  return Object.assign(Object.create(HeapThread.prototype) as HeapThread, parts)
+  return Object.assign(Object.create(HeapThread.prototype) as HeapThread, { ...parts, holds })
 }
 
 export function cellOf(memory: Memory, index = 0): RootCell {
@@ -165,7 +170,7 @@ export function verified(model: Model): VerifyReport {
  * Verifies the heap, lets reclaiming come to its end, verifies again: nobody holds anything any
  * more, so one version of each document is left, and nothing of the others.
  */
-export function settled(model: Model): VerifyReport {
+export function settled(model: Model, history = 0): VerifyReport {
   const thread = testThread(copyOf(model), VERIFIER)
   verifyHeap(thread.reclaimer, 3)
   for (let turn = 0; turn < 100; turn++) {
@@ -177,7 +182,7 @@ export function settled(model: Model): VerifyReport {
     throw new RangeError(`${report.draftBytes} bytes stay claimed, and nobody drafts`)
   }
   const cells = namedCells(thread.memory)
-  if (report.versions > cells) {
+  if (report.versions > cells + history) {
     throw new RangeError(`${report.versions} versions of ${cells} documents stay: nobody reads`)
   }
   return report

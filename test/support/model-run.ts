@@ -48,6 +48,8 @@ export interface ModelScenario {
   /** What `Seen` must have met. */
   readonly meets: readonly string[]
   make(seen: Seen): Scenario<Model>
+  /** Other limits for `ROOTSWAP_EXHAUST=1`, which explores to the bound, whatever that takes. */
+  readonly thorough?: Partial<Scenario<Model>>
 }
 
 export interface ModelOutcome {
@@ -93,8 +95,23 @@ export function runModel(
   limits: Partial<Scenario<Model>> = {},
 ): ModelOutcome {
   const seen = new Seen()
-  const result = explore<Model>({ ...scenario.make(seen), ...limits })
-  return { name: scenario.name, result, seen }
+  return atOneMoment(() => {
+    const result = explore<Model>({ ...scenario.make(seen), ...limits })
+    return { name: scenario.name, result, seen }
+  })
+}
+
+/** Moments that threads write down for people (how long a snapshot is held) would differ from run
+ *  to run: during an exploration it is always the same millisecond. */
+function atOneMoment<R>(act: () => R): R {
+  const { now } = Date
+  const moment = now()
+  Date.now = () => moment
+  try {
+    return act()
+  } finally {
+    Date.now = now
+  }
 }
 
 /** One line: how much was explored, and what was met. Never reads as a pass of a bound that was

@@ -6,13 +6,17 @@
  * - A root word: the blocks of the writer's log are published; nobody may write them any more, but
  *   for their count and for a record's link and state.
  * - The journal is armed: the blocks whose headers it will make free are freed, before they are.
+ * - Any word: its writer is in no section, or it is one that a section may write (I9).
  * - The journal is disarmed: every count is as I5 says, and nothing free is referenced (I8).
  */
 
-import { CHUNK_HEAD } from '../../src/memory/allocator.ts'
+import { CHUNK_HEAD, chunkWordsOf } from '../../src/memory/allocator.ts'
+import { eachHold } from '../../src/reclaim/holds.ts'
 import type { WriteEvent } from '../../src/explore.ts'
+import { COUNTED_BYTES } from '../../src/memory/counted.ts'
 import {
   CHUNK,
+  COUNTED,
   FREE,
   isReference,
   kindOf,
@@ -23,17 +27,20 @@ import {
 } from '../../src/memory/kinds.ts'
 import {
   CELL_CURSOR,
-  CELL_NAMED,
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
   CELL_WORDS,
   CLASSES_MAX,
   DEAD_AT,
+  RCU_AT,
   SLOT_CACHES,
   SLOT_LEASE_CHAIN,
+  SLOT_LEASE_COUNT,
+  SLOT_LEASES,
   SLOT_LOG,
   SLOT_LOG_COUNT,
+  SLOT_SECTION,
   SLOT_TICKET,
   SLOT_WORDS,
   SPAN_USE,
@@ -46,9 +53,12 @@ import {
   RECORD_OUT_WORDS,
   RECORD_PREVIOUS,
   RECORD_ROOT,
+  RECORD_STATE,
   RECORD_WRITER,
+  STATE_SHELL,
 } from '../../src/memory/record.ts'
 import { spanAt, spanOf, spanStart } from '../../src/memory/span-table.ts'
+import { hasVersions, isTombstone } from '../../src/reclaim/cells.ts'
 import { countDamage } from './model-counts.ts'
 import type { Model } from './model-heap.ts'
 
@@ -66,6 +76,7 @@ export function shadowed(model: Model): Model {
 
 /** For `watch`. */
 export function watchHeap(model: Model, write: WriteEvent): void {
+  expectOutside(model, write)
   const { layout } = model.memory
   const { offset } = write
   if (offset === layout.journalAt) {
@@ -83,6 +94,31 @@ export function watchHeap(model: Model, write: WriteEvent): void {
   if (inSlots % SLOT_WORDS === SLOT_LOG_COUNT) logged(model, offset - SLOT_LOG_COUNT, write)
 }
 
+/** The slot whose section a thread entered last, by scenario: there a name is always one slot's. */
+const entered = new WeakMap<Model, Map<string, number>>()
+
+/**
+ * I9: inside its section a thread writes its section word and its leases, and nothing else: it
+ * takes no lock, begins no draft, allocates nothing, is counted as no waiter.
+ */
+function expectOutside(model: Model, write: WriteEvent): void {
+  const { raw, memory } = model
+  const { layout } = memory
+  const { offset, thread } = write
+  const inSlots = offset - layout.slotsAt
+  const word = inSlots >= 0 && offset < layout.journalAt ? inSlots % SLOT_WORDS : -1
+  const sections = entered.get(model) ?? new Map<string, number>()
+  if (word === SLOT_SECTION) {
+    if ((write.after & 1) === 1) entered.set(model, sections.set(thread, offset))
+    return
+  }
+  const sectionAt = sections.get(thread)
+  if (sectionAt === undefined || ((raw[sectionAt] as number) & 1) === 0) return
+  const own = offset - sectionAt + SLOT_SECTION
+  if (own >= SLOT_LEASES && own < SLOT_LEASES + SLOT_LEASE_COUNT) return
+  throw new RangeError(`I9: ${thread} writes word ${offset} inside its section`)
+}
+
 /** For `live`: what may be handed out when all threads have ended. */
 export function* liveBlocks(model: Model): Generator<number> {
   const { raw, memory } = model
@@ -96,10 +132,15 @@ export function* liveBlocks(model: Model): Generator<number> {
   }
   for (const record of records(model)) {
     found.add(record)
+    if (raw[record + RECORD_STATE] === STATE_SHELL) continue
     const word = raw[record + RECORD_ROOT] as number
     if (isReference(word)) note(nodeOf(word))
   }
   for (const node of departing(model)) note(node)
+  if (raw[RCU_AT] !== 0) note(nodeOf(raw[RCU_AT] as number))
+  for (let slot = layout.slotsAt; slot < layout.journalAt; slot += SLOT_WORDS) {
+    eachHold(raw, slot, chunkWordsOf(memory), (block) => note(block))
+  }
   for (let node = raw[DEAD_AT] as number; node !== 0; node = raw[node + 1] as number) note(node)
   for (let node = visit.pop(); node !== undefined; node = visit.pop()) {
     const first = referencesAt(raw, node)
@@ -114,9 +155,9 @@ export function* liveBlocks(model: Model): Generator<number> {
 
 function* records({ raw, memory: { layout } }: Model): Generator<number> {
   for (let at = layout.cellsAt; at < layout.slotsAt; at += CELL_WORDS) {
-    if (raw[at + CELL_STATE] !== CELL_NAMED) continue
+    if (!hasVersions(raw[at + CELL_STATE] as number)) continue
     for (let record = raw[at + CELL_ROOT] as number; record !== 0;) {
-      yield record
+      if (!isTombstone(layout, record)) yield record
       record = record === raw[at + CELL_OLDEST] ? 0 : (raw[record + RECORD_PREVIOUS] as number)
     }
   }
@@ -130,7 +171,7 @@ function* records({ raw, memory: { layout } }: Model): Generator<number> {
 function* departing({ raw, memory: { layout } }: Model): Generator<number> {
   for (let at = layout.cellsAt; at < layout.slotsAt; at += CELL_WORDS) {
     const cursor = raw[at + CELL_CURSOR] as number
-    if (raw[at + CELL_STATE] !== CELL_NAMED || cursor === 0) continue
+    if (!hasVersions(raw[at + CELL_STATE] as number) || cursor === 0) continue
     const successor = raw[(raw[at + CELL_OLDEST] as number) + RECORD_NEXT] as number
     const out = successor + RECORD_OUT
     for (let entry = cursor - 1; entry < (raw[successor + RECORD_OUT_WORDS] as number);) {
@@ -167,6 +208,7 @@ function logged(model: Model, slot: number, { before, after }: WriteEvent): void
 }
 
 function publish(model: Model, record: number): void {
+  if (isTombstone(model.memory.layout, record)) return
   const writer = model.raw[record + RECORD_WRITER] as number
   const slot = model.memory.layout.slotsAt + writer * SLOT_WORDS
   for (const block of draft(model, slot)) publishBlock(model, block)
@@ -176,6 +218,8 @@ function publishBlock(model: Model, block: number): void {
   const { shadow } = model.words
   const words = sizeOf(model, block)
   shadow.published(block, 1)
+  // Its references and bytes may change: the race detector says who may write them.
+  if (kindOf(model.raw, block) === COUNTED) return shadow.published(block + COUNTED_BYTES, 1)
   if (kindOf(model.raw, block) === RECORD) {
     // Link and state are the lock owner's.
     shadow.published(block + 3, 7)
@@ -214,6 +258,6 @@ function belongsToSlot({ raw, memory: { layout } }: Model, block: number): boole
 }
 
 function expectCounts({ raw, memory }: Model): void {
-  const damage = countDamage(raw, memory.layout)
+  const damage = countDamage(raw, memory)
   if (damage !== undefined) throw new RangeError(damage)
 }

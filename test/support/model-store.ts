@@ -3,6 +3,7 @@
 import {
   type Layout,
   SLOT_CACHES,
+  SLOT_SECTION,
   SLOT_STATE,
   SLOT_WORDS,
   CELL_TURN,
@@ -26,6 +27,10 @@ type Document = [number, number[], unknown[]]
 
 const sizes = [4, 6, 8, 20, 22]
 
+/** `get`s after which a version is kept in the scenario of that, and how many there are. */
+const KEPT_AFTER = 2
+const GETS_OF_A_JOB = 5
+
 function shared(slots: number): Model {
   const model = modelOf({ slots, trees: [], sizes })
   const thread = threadAt(model.memory, 0)
@@ -36,7 +41,8 @@ function shared(slots: number): Model {
   return shadowed(model)
 }
 
-interface ModelStore {
+export interface ModelStore {
+  readonly attachment: Attachment
   readonly reader: StoreReader
   readonly writer: Writer
   update(recipe: (draft: Document) => void): void
@@ -65,18 +71,22 @@ function claiming(words: Memory['words'], layout: Layout, slot: number): Memory[
   return port as unknown as Memory['words']
 }
 
-function storeAt(model: Model, slot: number, words = model.memory.words): ModelStore {
+export function storeAt(model: Model, slot: number, words = model.memory.words): ModelStore {
   const { layout } = model.memory
   const memory = memoryOf(claiming(words, layout, slot), layout)
-  const attachment = new Attachment(memory, '')
+  const attachment = new Attachment(memory, '').use()
   const { codec } = attachment
   const writer = new Writer(attachment, cellOf(memory))
   return {
+    attachment,
     reader: new StoreReader(attachment, cellOf(memory)),
     writer,
     update(recipe) {
       writer.commit((root) => {
         const session = new DraftSession(codec, root)
+        if (((memory.m[slotAt(layout, slot) + SLOT_SECTION] as number) & 1) === 1) {
+          throw new RangeError('I9: a recipe runs inside a section')
+        }
         recipe(session.root as Document)
         return (delta) => {
           const word = session.finish(undefined, delta)
@@ -92,7 +102,7 @@ const next = (draft: Document): void => {
   draft[0]++
 }
 
-const poll = {
+export const poll = {
   permittedRace: (offset: number) => (offset === 128 ? 'the version poll of current' : false),
 }
 
@@ -109,6 +119,12 @@ const step = (draft: Document): void => {
   draft[1][0]!++
 }
 
+function publishTwice(model: Model): void {
+  const store = storeAt(model, 0)
+  store.update(step)
+  store.update(step)
+}
+
 const get: ModelScenario = {
   name: 'store-get',
   claim: 'get reads one place of the newest version while versions are published and reclaimed',
@@ -118,20 +134,48 @@ const get: ModelScenario = {
     ...poll,
     shared: () => shared(2),
     threads: {
-      writer(model) {
-        const store = storeAt(model, 0)
-        store.update(step)
-        store.update(step)
-      },
+      writer: publishTwice,
       reader(model) {
         const { reader } = storeAt(model, 1)
-        const inner = reader.get([1, 0]) as number
-        const outer = reader.get([0]) as number
+        const inner = reader.fields.get([1, 0]) as number
+        const outer = reader.fields.get([0]) as number
         if (outer < inner - 1) throw new RangeError(`version ${outer} after ${inner - 1}`)
         seen.add(String(outer))
       },
     },
     preemptions: 3,
+    seconds: 30,
+  }),
+}
+
+const kept: ModelScenario = {
+  name: 'store-get-kept',
+  claim: 'a version that a job keeps stays until the job ends; get goes on to newer ones',
+  meets: ['kept', 'went on', 'ended'],
+  make: (seen) => ({
+    ...common,
+    ...poll,
+    shared: () => shared(2),
+    threads: {
+      writer: publishTwice,
+      reader(model) {
+        const { attachment, reader } = storeAt(model, 1)
+        const ends: (() => void)[] = []
+        attachment.afterJob = (run) => void ends.push(run)
+        reader.fields.keepAfter = KEPT_AFTER
+        let last = 0
+        for (let count = 0; count < GETS_OF_A_JOB; count++) {
+          const inner = (reader.fields.get([1, 0]) as number) - 1
+          if (inner < last) throw new RangeError(`version ${inner} after ${last}`)
+          if (ends.length > 0) seen.add(inner > last ? 'went on' : 'kept')
+          last = inner
+        }
+        for (const end of ends) end()
+        if (ends.length > 0) seen.add('ended')
+        reader.close()
+      },
+    },
+    preemptions: 2,
     seconds: 30,
   }),
 }
@@ -172,9 +216,9 @@ const current: ModelScenario = {
 }
 
 /** Slot 0 has two records left, and slot 2 all others: freed offsets come back at once. */
-function starved(model: Model): Model {
+export function starved(model: Model, size = 20): Model {
   const { words, memory } = model
-  const record = memory.classes.classOf[20] as number
+  const record = memory.classes.classOf[size] as number
   const own = slotAt(memory.layout, 0) + SLOT_CACHES + record
   const other = slotAt(memory.layout, 2) + SLOT_CACHES + record
   const second = words.peek(words.peek(own) + 1)
@@ -194,11 +238,7 @@ const snapshots: ModelScenario = {
     ...poll,
     shared: () => shared(2),
     threads: {
-      writer(model) {
-        const store = storeAt(model, 0)
-        store.update(step)
-        store.update(step)
-      },
+      writer: publishTwice,
       reader(model) {
         const { reader } = storeAt(model, 1)
         const snapshot = reader.snapshot()
@@ -230,7 +270,7 @@ const twoWriters: ModelScenario = {
       const thread = threadAt(model.memory, 0)
       const { reader } = storeAt(model, 0)
       thread.section.enter()
-      seen.add(JSON.stringify([reader.get([0]), [reader.get([1, 0]), 3], [[5]]]))
+      seen.add(JSON.stringify([reader.fields.get([0]), [reader.fields.get([1, 0]), 3], [[5]]]))
       thread.section.leave()
       settled(model)
     },
@@ -302,4 +342,4 @@ const sharedParts: ModelScenario = {
   }),
 }
 
-export const stores = [get, current, snapshots, twoWriters, turns, sharedParts]
+export const stores = [get, kept, current, snapshots, twoWriters, turns, sharedParts]

@@ -21,7 +21,13 @@ const own = [
   {
     name: 'leases-ignored',
     rule: 'a round takes no notice of leases',
-    edits: [{ file: 'reclaim/round.ts', find: 'leased.push(lease & ~LEASE_SOFT)', replace: '' }],
+    edits: [
+      {
+        file: 'reclaim/leased.ts',
+        find: 'if (word > 0) leased.push(recordOfLease(word))\n        else if',
+        replace: 'if',
+      },
+    ],
   },
   {
     name: 'plain-publish',

@@ -156,7 +156,7 @@ describe.each(backends)('waitAsync over the %s back end', (backend) => {
       waitAsyncOver('${backend}')(view, 0, 0)
       console.log('left')`
     const args = ['--input-type=module', '--eval', script]
-    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
     expect(output.trim()).toBe('left')
   })
 })
@@ -298,7 +298,7 @@ describe('the package entry', () => {
       clearInterval(stay)
       console.log(outcomes.join(), Object.keys(Atomics).length, Atomics.waitAsync === undefined)`
     const args = ['--input-type=module', '--eval', script]
-    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
     expect(output.trim()).toBe('ok,ok,ok,ok 0 false')
   })
 
@@ -315,7 +315,7 @@ describe('the package entry', () => {
       console.log(await value)
       clearInterval(stay)`
       const args = ['--permission', '--allow-fs-read=*', '--input-type=module', '--eval', script]
-      const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
+      const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
       expect(output.trim()).toBe('ok')
     },
   )

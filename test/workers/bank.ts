@@ -13,6 +13,10 @@ export const PHASES = [
   'after swap',
   'reclaim',
   'allocate',
+  'lease',
+  'release',
+  'register',
+  'wait',
 ] as const
 export type PhaseName = (typeof PHASES)[number]
 

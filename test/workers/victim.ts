@@ -6,6 +6,7 @@
 import { workerData } from 'node:worker_threads'
 import { openStore, type StoreHandle } from '../../src/index.ts'
 import { attach } from '../../src/store/attachment.ts'
+import { Words } from '../../src/memory/words.ts'
 import { memoryOfHandle } from '../../src/store/handle.ts'
 import { RootCell } from '../../src/versions/root.ts'
 import {
@@ -23,12 +24,14 @@ import {
 
 export interface VictimData {
   readonly handle: StoreHandle<Bank>
+  /** In a heap of its own, which the victim opens and leaves again and again. */
+  readonly second: StoreHandle<number[]>
   readonly notes: SharedArrayBuffer
   readonly row: number
   readonly seed: number
 }
 
-const { handle, notes, row, seed } = workerData as VictimData
+const { handle, second, notes, row, seed } = workerData as VictimData
 const note = new Int32Array(notes, row * ROW_WORDS * 4, ROW_WORDS)
 const random = randomFrom(seed)
 /** It lingers once: for so long, unless it is killed, and with this probability at each place. */
@@ -98,8 +101,8 @@ function markAccesses<K extends string>(
 }
 
 const store = openStore(handle, { label: `victim ${row}` })
-const { thread, codec, memory } = attach(memoryOfHandle(handle, 'store'), '')
-markAccesses(memory.words, ['load', 'store', 'compareExchange', 'add'])
+const { thread, codec } = attach(memoryOfHandle(handle, 'store'), '')
+markAccesses(Words.prototype, ['load', 'store', 'compareExchange', 'add'])
 mark(codec.encoder, 'encodeNext', 'encode')
 mark(codec.encoder, 'encode', 'encode')
 mark(thread.allocator, 'allocate', 'allocate')
@@ -115,6 +118,9 @@ for (;;) {
   Atomics.add(note, DONE, 1)
   enter('read')
   read()
+  hold()
+  visit()
+  wait()
   enter('idle')
   if (note[WANTED] === 0) Atomics.wait(note, BEGUN, 1, 3) // leaves the processor to the others
   linger()
@@ -139,7 +145,32 @@ function read(): void {
   })
   if (kept.length > 20) kept.splice(0, 10)
   void store.get('byName', 'account-9', 'memo')
+}
+
+/** Some snapshots are left for the reaper, or the collector. */
+function hold(): void {
+  enter('lease')
   const snapshot = store.snapshot()
-  linger()
-  if (random() < 0.9) snapshot.release()
+  void snapshot.get('byName', 'account-11', 'memo')
+  if (random() > 0.9) return
+  enter('release')
+  snapshot.release()
+}
+
+/** Claims a slot, and gives it back. */
+function visit(): void {
+  enter('register')
+  const other = openStore(second)
+  if (other.get(0) !== 1) throw new RangeError('the second store says something else')
+  enter('release')
+  other.close()
+}
+
+function wait(): void {
+  enter('wait')
+  try {
+    store.waitForVersionSync(store.version + 2, 2)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_TIMEOUT') throw error
+  }
 }

@@ -8,8 +8,8 @@ const core = ['memory', 'reclaim', 'versions', 'values', 'store']
 const services = ['config', 'piscina', 'fastify', 'metrics', 'persist']
 /** Tools on the same memory, and what each may import. */
 const tools: Record<string, string[]> = {
-  rcu: ['memory', 'reclaim'],
-  cow: ['memory', 'reclaim'],
+  rcu: core,
+  cow: core,
   explore: [],
   torture: [...core, 'rcu', 'cow', 'explore'],
 }

@@ -2,16 +2,27 @@
 
 import { expect, test } from 'vitest'
 import type { RootswapError } from '../../../src/errors.ts'
-import { isReference, nodeOf } from '../../../src/memory/kinds.ts'
+import { createStore } from '../../../src/index.ts'
 import {
+  BUCKET,
+  isReference,
+  kindOf,
+  nodeOf,
+  ownOf,
+  referencesAt,
+} from '../../../src/memory/kinds.ts'
+import {
+  CELL_ROOT,
   CLASS_HEADS_AT,
   SLOT_CACHES,
   SPAN_FREE,
   SPAN_FREE_COUNT,
 } from '../../../src/memory/layout.ts'
+import { RECORD_ROOT } from '../../../src/memory/record.ts'
 import { spanAt } from '../../../src/memory/span-table.ts'
 import type { HeapThread } from '../../../src/reclaim/thread.ts'
 import { verifyHeap } from '../../../src/reclaim/verify.ts'
+import { memoryOfHandle } from '../../../src/store/handle.ts'
 import type { RootCell } from '../../../src/versions/root.ts'
 import { createTree, setTree } from '../../support/arrays.ts'
 import { testMemory, testThread } from '../../support/heap.ts'
@@ -126,4 +137,18 @@ test('a cached block of a wrong class is named', () => {
     m[caches + first] = m[caches + second] as number
   })
   expect(damages.join('\n')).toMatch(/wrong class: \d+ in a cached list/)
+})
+
+test('a bucket that repeats another value than its entry has is named', () => {
+  const store = createStore(new Map(Array.from({ length: 500 }, (_, n) => [`k${n}`, n])))
+  const { m, layout } = memoryOfHandle(store.handle, 'store')
+  store.verify()
+  const cell = m[layout.cellsAt + CELL_ROOT] as number
+  const table = nodeOf(m[cell + RECORD_ROOT] as number)
+  const trie = nodeOf(m[table + 6] as number)
+  const children = Array.from(m.subarray(trie + 3, trie + 67), nodeOf)
+  const bucket = children.find((node) => node !== 0 && kindOf(m, node) === BUCKET) as number
+  m[referencesAt(m, bucket) + ownOf(m, bucket)]! += 2
+  expect(() => store.verify()).toThrow(new RegExp(`bucket ${bucket} repeats other values`))
+  store.close()
 })

@@ -249,3 +249,15 @@ describe('large and deep', () => {
     },
   )
 })
+
+test('a property whose key is a symbol is left out, by whatever way it comes', () => {
+  const value = { [Symbol('hidden')]: 1, deep: { [Symbol.for('other')]: () => 1, n: 2 } }
+  const store = create(value)
+  expect(structuredClone(store.current)).toEqual({ deep: { n: 2 } })
+  store.replace({ [Symbol('new')]: 1, deep: { n: 3 } })
+  store.update((draft) => {
+    ;(draft as { deep: object }).deep = { [Symbol('new')]: 1, n: 4 }
+  })
+  expect(store.current).toEqual({ deep: { n: 4 } })
+  expect(Object.getOwnPropertySymbols(store.current)).toEqual([])
+})

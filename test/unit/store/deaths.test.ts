@@ -20,7 +20,7 @@ async function start(data: StoreMemberData): Promise<Worker> {
 }
 
 async function expectWhole(): Promise<void> {
-  await expect.poll(() => store.heap.threads().length, { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => store.heap.threads().length).toBe(1)
   store.synchronizeSync(5_000)
   store.verify()
   expect(store.stats().snapshots).toBe(0)
@@ -51,7 +51,7 @@ test.each(['exit', 'throw'] as const)(
     expect(store.version - before).toBeGreaterThan(200)
     const eldest = await start({ generations: 2, end })
     // Its creator sees it end and reaps it; the two elder ones stay.
-    await expect.poll(() => store.heap.threads().length, { timeout: 10_000 }).toBe(3)
+    await expect.poll(() => store.heap.threads().length).toBe(3)
     await eldest.terminate()
     await expectWhole()
   },

@@ -134,6 +134,6 @@ test('the module keeps no process alive, and its copies in one thread share loca
     one.shareName('y', { label: 'both' })
     console.log(two.findName('x').label, two.findName('y').label)`
   const args = ['--input-type=module', '--eval', script]
-  const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
+  const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
   expect(output.trim()).toBe('both both')
 })

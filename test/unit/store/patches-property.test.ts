@@ -134,7 +134,10 @@ describe('patches between any two values', () => {
       store.replace(from)
       const again = store.applyPatches(made.patches!, { patches: true })
       expectSame(store.current, value)
-      expect(again.patches).toEqual(made.patches)
+      // Of equal elements it may be another one that is removed: as many, and the same value.
+      expect(again.patches!.length).toBe(made.patches!.length)
+      expectSame(applied(from, again.patches!), value)
+      expectSame(applied(from, made.patches!), value)
     })
     assert(claim, options)
     settled(store)

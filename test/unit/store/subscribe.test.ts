@@ -1,6 +1,11 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Change, changes, noticeNewVersion, subscribe } from '../../../src/store/subscribe.ts'
+import {
+  type ChangeTo,
+  changes,
+  noticeNewVersion,
+  subscribe,
+} from '../../../src/store/subscribe.ts'
 import type { Tree } from '../../support/arrays.ts'
 import { endPublishers, publisher, stage } from '../../support/watched-stage.ts'
 
@@ -24,7 +29,7 @@ afterEach(async () => {
 describe('subscribe', () => {
   test('calls the listener in a task of its own, with the newest version only', async () => {
     const { tree } = stage()
-    const heard: Change<Tree>[] = []
+    const heard: ChangeTo<Tree>[] = []
     const end = subscribe(tree, (change) => heard.push(change))
     for (let version = 2; version <= 5; version++) {
       tree.publish()
@@ -132,7 +137,7 @@ describe('subscribe', () => {
     const { tree } = stage()
     const heard: unknown[] = []
     const first = (value: Tree): number => (value as number[])[0]!
-    const listener = (selected: number, previous: number | undefined, change: Change<Tree>) =>
+    const listener = (selected: number, previous: number | undefined, change: ChangeTo<Tree>) =>
       heard.push([selected, previous, change.version, change.previousVersion])
     subscribe(tree, first, listener, { immediate: true })
     expect(heard).toEqual([])

@@ -151,7 +151,7 @@ describe('process lifetime', () => {
       process.on('exit', () => console.log('exit'))
       ${body}`
     const args = ['--input-type=module', '--eval', script]
-    return execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
+    return execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
   }
 
   test('a subscription keeps no thread alive, unless it is asked to', () => {

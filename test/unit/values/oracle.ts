@@ -5,6 +5,7 @@
  */
 
 import {
+  BUCKET,
   isReference,
   nodeOf,
   referenceCount,
@@ -12,6 +13,8 @@ import {
   SHAPE,
   kindOf,
 } from '../../../src/memory/kinds.ts'
+import { entryValue } from '../../../src/values/entry.ts'
+import { eachLogged } from '../../../src/reclaim/log.ts'
 import type { Codec } from '../../../src/values/codec.ts'
 import { Delta } from '../../../src/versions/delta.ts'
 
@@ -111,15 +114,14 @@ export class Oracle {
 
   /** A private block that nothing refers to would be lost. */
   #everyBlockReached(roots: readonly number[]): void {
-    const { allocator } = this.ctx
-    const { m } = this.ctx.memory
+    const { allocator, memory } = this.ctx
+    const { m } = memory
     const reached = edges(this.ctx, roots)
-    for (let index = allocator.mark() - 1; index >= 0; index--) {
-      const block = allocator.entryAt(index)
+    eachLogged(memory, allocator.slotAt, (block) => {
       if (kindOf(m, block) !== SHAPE && !reached.has(block)) {
         throw new Error(`block ${block} of kind ${kindOf(m, block)} is not reached`)
       }
-    }
+    })
   }
 
   #expectCounts(expected: Counts, when: string): void {
@@ -190,6 +192,18 @@ function edges(ctx: Codec, roots: readonly number[]): Counts {
   for (const root of roots) if (isReference(root)) refer(nodeOf(root))
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     for (const [, child] of children(ctx, node)) refer(child)
+    if (kindOf(ctx.memory.m, node) === BUCKET) expectRepeats(ctx, node)
   }
   return counts
+}
+
+/** A bucket's last words are the values of its entries. */
+function expectRepeats(ctx: Codec, bucket: number): void {
+  const { m } = ctx.memory
+  const entriesOf = children(ctx, bucket)
+  const repeats = referencesAt(m, bucket) + entriesOf.length
+  for (const [index, entry] of entriesOf) {
+    if (m[repeats + index] === entryValue(m, entry)) continue
+    throw new Error(`bucket ${bucket} repeats another value than that of its entry ${index}`)
+  }
 }

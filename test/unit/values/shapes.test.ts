@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isPermanent, kindOf, nodeOf, ownOf, SHAPE, TABLE } from '../../../src/memory/kinds.ts'
 import { SHAPES_AT } from '../../../src/memory/layout.ts'
+import { eachLogged } from '../../../src/reclaim/log.ts'
 import type { Codec } from '../../../src/values/codec.ts'
 import { keysOf } from '../../../src/values/lookup.ts'
 import { makeMemory, makeThread } from './heap.ts'
@@ -92,9 +93,10 @@ describe('shapes', () => {
       const id = idOf(first, ['x', 'y'])
       expect(first.shapes.of(id).keys).toStrictEqual(['x', 'y'])
       expect(idOf(second, ['x', 'y'])).toBe(id)
-      for (let index = blocks; index < first.allocator.mark(); index++) {
-        expect(isPermanent(memory.m, layout, first.allocator.entryAt(index))).toBe(true)
-      }
+      let kept = first.allocator.mark() - blocks
+      eachLogged(memory, first.allocator.slotAt, (block) => {
+        if (kept-- > 0) expect(isPermanent(memory.m, layout, block)).toBe(true)
+      })
     }
   })
 

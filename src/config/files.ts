@@ -3,23 +3,16 @@
  * when anything about them has changed meanwhile.
  */
 
-import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Text } from './formats.ts'
+import type { Text } from './text.ts'
 import { rejection, rejectionOf } from './rejection.ts'
 
 /** A file by the name that the user gave and by its absolute path. */
-export interface Source {
+export interface NamedFile {
   readonly file: string
   readonly path: string
-}
-
-export interface Reading {
-  readonly texts: readonly Text[]
-  /** Of all names and bytes. */
-  readonly hash: string
 }
 
 /** How often files that change while they are read are read, and the pause in between. */
@@ -29,69 +22,94 @@ const PAUSE_MS = 20
 const CHUNK_BYTES = 65_536
 
 /** Throws a rejection. */
-export async function readSources(
-  sources: readonly Source[],
+export async function readFiles(
+  named: readonly NamedFile[],
   maxFileBytes: number,
-): Promise<Reading> {
+): Promise<readonly Text[]> {
   for (let reads = 0; reads < READS_MAX; reads++) {
     if (reads > 0) await sleep(PAUSE_MS)
-    const before = await printOf(sources)
-    const outcome = await readOnce(sources, maxFileBytes)
-    if ((await printOf(sources)) !== before) continue
+    const before = await printsOf(named)
+    const outcome = await readOnce(named, maxFileBytes)
+    if ((await printOf(named)) !== printed(before)) continue
+    // A link may have led elsewhere meanwhile, and back again.
+    if (outcome.identities.some((identity, at) => identity !== before[at]?.identity)) continue
     if ('refused' in outcome) throw outcome.refused
-    return { texts: outcome.texts, hash: hashOf(outcome.texts) }
+    return outcome.texts
   }
-  const files = sources.map(({ file }) => file).join(', ')
+  const files = named.map(({ file }) => file).join(', ')
   const message = `${files} kept changing while being read, ${READS_MAX} times`
   throw rejection('read', [{ message }])
 }
 
 /** Tells files apart by what the file system says about them, without reading them. */
-export async function printOf(sources: readonly Source[]): Promise<string> {
-  const prints = await Promise.all(
-    sources.map(async ({ path }) => {
+export async function printOf(named: readonly NamedFile[]): Promise<string> {
+  return printed(await printsOf(named))
+}
+
+function printed(prints: readonly Print[]): string {
+  return prints.map(({ print }) => print).join('\n')
+}
+
+interface Print {
+  readonly print: string
+  /** Undefined for what is not there. */
+  readonly identity: string | undefined
+}
+
+async function printsOf(named: readonly NamedFile[]): Promise<Print[]> {
+  return await Promise.all(
+    named.map(async ({ path }) => {
       try {
         const real = await realpath(path)
-        const { dev, ino, size, mtimeNs, ctimeNs } = await stat(real, { bigint: true })
-        return [real, dev, ino, size, mtimeNs, ctimeNs].join()
+        const found = await stat(real, { bigint: true })
+        const { size, mtimeNs, ctimeNs } = found
+        const identity = identityOf(found)
+        return { print: [real, identity, size, mtimeNs, ctimeNs].join(), identity }
       } catch (error) {
-        return codeOf(error)
+        return { print: codeOf(error), identity: undefined }
       }
     }),
   )
-  return prints.join('\n')
 }
 
-export function hashOf(texts: readonly Text[]): string {
-  const hash = createHash('sha256')
-  for (const { file, bytes } of texts) {
-    hash.update(`${Buffer.byteLength(file)}:${file}${bytes.byteLength}:`).update(bytes)
-  }
-  return hash.digest('hex')
+/** Which file it is, by whatever path. Not by its device on Windows, where libuv before 1.51 says
+ *  another one of a path than of a handle. */
+function identityOf({ dev, ino }: BigIntStats): string {
+  return process.platform === 'win32' ? `${ino}` : `${dev},${ino}`
 }
 
-type Outcome = { readonly texts: readonly Text[] } | { readonly refused: unknown }
+/** `identities` are of the files that were opened, in their order, up to one that was refused. */
+type Outcome = { readonly identities: readonly string[] } & (
+  { readonly texts: readonly Text[] } | { readonly refused: unknown }
+)
 
-async function readOnce(sources: readonly Source[], maxFileBytes: number): Promise<Outcome> {
+async function readOnce(named: readonly NamedFile[], maxFileBytes: number): Promise<Outcome> {
   const texts: Text[] = []
-  for (const source of sources) {
+  const identities: string[] = []
+  const opened = (found: BigIntStats): void => void identities.push(identityOf(found))
+  for (const one of named) {
     try {
-      texts.push({ file: source.file, bytes: await readFile(source, maxFileBytes) })
+      texts.push({ file: one.file, bytes: await readFile(one, maxFileBytes, opened) })
     } catch (error) {
-      return { refused: await refusal(source, error) }
+      return { identities, refused: await refusal(one, error) }
     }
   }
-  return { texts }
+  return { identities, texts }
 }
 
-async function readFile({ file, path }: Source, maxFileBytes: number): Promise<Uint8Array> {
+async function readFile(
+  { file, path }: NamedFile,
+  maxFileBytes: number,
+  opened: (found: BigIntStats) => void,
+): Promise<Uint8Array> {
   // Opening a pipe would wait for its writer; for a regular file the flag means nothing.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
-    const found = await handle.stat()
+    const found = await handle.stat({ bigint: true })
+    opened(found)
     const message = found.isDirectory() ? 'is a folder' : 'is not a regular file'
     if (!found.isFile()) throw rejection('read', [{ message, file }])
-    const bytes = await readBounded(handle, found.size, maxFileBytes)
+    const bytes = await readBounded(handle, Number(found.size), maxFileBytes)
     if (bytes === undefined) throw rejection('read', [{ message: tooBig(maxFileBytes), file }])
     return bytes
   } finally {
@@ -122,7 +140,7 @@ function tooBig(maxFileBytes: number): string {
   return `is larger than ${maxFileBytes} bytes, the limit that maxFileBytes sets`
 }
 
-async function refusal({ file, path }: Source, error: unknown): Promise<unknown> {
+async function refusal({ file, path }: NamedFile, error: unknown): Promise<unknown> {
   const refuse = (message: string, unavailable = false): unknown =>
     rejection('read', [{ message, file }], unavailable)
   if (rejectionOf(error) !== undefined) return error
