@@ -110,7 +110,7 @@ export class Allocator {
   /** Begins a draft: from now on blocks belong to it. Returns its ticket. */
   begin(): number {
     const { m, slotAt } = this
-    if (this.words.load(slotAt + SLOT_TICKET) !== 0) this.abort()
+    if (m[slotAt + SLOT_TICKET] !== 0) this.abort() // nobody else writes it
     m[slotAt + SLOT_LOG_COUNT] = 0
     const ticket = nextTicket(m[slotAt + SLOT_LAST_TICKET] as number)
     m[slotAt + SLOT_LAST_TICKET] = ticket

@@ -17,6 +17,7 @@ import {
   CAPACITY_AT,
   CELLS_AT,
   CHECKSUM_AT,
+  CLAIMED_CELLS_AT,
   DEBUG_AT,
   FORMAT,
   FORMAT_AT,
@@ -89,6 +90,7 @@ export function readHeader(words: Words): Layout {
   expectField('span size', m[SPAN_SHIFT_AT] as number, spanShiftFor(capacity))
   expectField('checksum', m[CHECKSUM_AT] as number, checksum(m))
   inRange('registered slots', words.load(SLOTS_AT), 0, threads)
+  inRange('claimed cells', words.load(CLAIMED_CELLS_AT), 0, cells)
   const layout = layoutOf(capacity, threads, cells, spanShiftFor(capacity))
   if (layout.spanCount < 1) throw bad('threads', threads, 'leaves no room for blocks')
   return layout

@@ -111,6 +111,8 @@ export const SERIAL_AT = 57
 
 /** L, atomic: reference to the anchor of the heap's RCU domain (src/rcu), or 0; set once. */
 export const RCU_AT = 60
+/** One more than the highest root cell ever claimed; monotone, atomic. */
+export const CLAIMED_CELLS_AT = 61
 
 /** L: per size class, the first span with free blocks. */
 export const CLASS_HEADS_AT = 64

@@ -36,7 +36,7 @@ import {
   RECORD_WRITER,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
-import { cellAt, namedRoot, tombstoneOf } from './cells.ts'
+import { cellAt, cellsInUse, namedRoot, tombstoneOf } from './cells.ts'
 import type { Counts } from './counts.ts'
 import type { Journal } from './journal.ts'
 import { slotAt } from './slots.ts'
@@ -56,7 +56,7 @@ export class Arrivals {
 
   /** Lets every published record arrive: links it forward, counts its `inc`, notes its ticket. */
   arrive(): void {
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       const newest = namedRoot(this.#memory, cell)
       if (newest !== 0) this.#arriveCell(cellAt(this.#memory.layout, cell), newest)
     }

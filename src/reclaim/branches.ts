@@ -55,7 +55,7 @@ import {
   writeWide,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
-import { cellAt, tombstoneOf } from './cells.ts'
+import { cellAt, cellsInUse, tombstoneOf } from './cells.ts'
 import type { Counts } from './counts.ts'
 import type { Journal } from './journal.ts'
 import { cellOfStake, isOusted, scanWords } from './leases.ts'
@@ -111,8 +111,7 @@ export class Branches {
 
   /** After a crash: no branch is left CLOSING. */
   settle(): void {
-    const { layout } = this.#memory
-    for (let cell = 0; cell < layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       if (this.#stateOf(cell) === CELL_CLOSING) this.#leaveClosing(cell)
     }
   }

@@ -18,6 +18,7 @@ import {
   CELL_STATE,
   CELL_TOMBSTONE,
   CELL_WORDS,
+  CLAIMED_CELLS_AT,
   type Layout,
   STATE_MASK,
   ZOMBIE_AT,
@@ -28,6 +29,12 @@ import type { Offset } from '../memory/words.ts'
 
 export function cellAt(layout: Layout, cell: number): Offset {
   return layout.cellsAt + cell * CELL_WORDS
+}
+
+/** How many cells may be in use: those below were claimed at some time. One that is claimed after
+ *  the look is as one that is named after it. */
+export function cellsInUse({ words }: Memory): number {
+  return words.load(CLAIMED_CELLS_AT)
 }
 
 export function hasVersions(state: number): boolean {
@@ -55,7 +62,7 @@ export function isTombstone(layout: Layout, record: Offset): boolean {
 export function knownRecords(memory: Memory): Set<Offset> {
   const m = memory.m
   const known = new Set<Offset>()
-  for (let cell = 0; cell < memory.layout.cells; cell++) {
+  for (let cell = 0, cells = cellsInUse(memory); cell < cells; cell++) {
     const oldest = m[cellAt(memory.layout, cell) + CELL_OLDEST] as number
     for (let record = namedRoot(memory, cell); record !== 0;) {
       known.add(record)

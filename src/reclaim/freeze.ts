@@ -12,16 +12,9 @@
  */
 
 import { RootswapError } from '../errors.ts'
-import {
-  CELL_CURSOR,
-  CELL_STATE,
-  CELL_WORDS,
-  FREEZE_AT,
-  ROUND_AT,
-  SLOT_TICKET,
-} from '../memory/layout.ts'
+import { CELL_CURSOR, CELL_STATE, FREEZE_AT, ROUND_AT, SLOT_TICKET } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { hasVersions } from './cells.ts'
+import { cellAt, cellsInUse, hasVersions } from './cells.ts'
 import type { Reclaimer } from './reclaimer.ts'
 import { slotAt, slotsInUse } from './slots.ts'
 
@@ -70,8 +63,8 @@ export function goToBoundary({ memory, round }: Reclaimer, waitMs: number): bool
 
 /** Is no departure under way? */
 function atBoundary(memory: Memory): boolean {
-  for (let cell = 0; cell < memory.layout.cells; cell++) {
-    const at = memory.layout.cellsAt + cell * CELL_WORDS
+  for (let cell = 0, cells = cellsInUse(memory); cell < cells; cell++) {
+    const at = cellAt(memory.layout, cell)
     if (!hasVersions(memory.words.load(at + CELL_STATE))) continue
     if (memory.m[at + CELL_CURSOR] !== 0) return false
   }

@@ -32,7 +32,7 @@ import {
 import type { Memory } from '../memory/memory.ts'
 import { readWide, RECORD_NUMBER } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
-import { cellAt, hasVersions, isTombstone } from './cells.ts'
+import { cellAt, cellsInUse, hasVersions, isTombstone } from './cells.ts'
 
 /** Of the versions that a cell keeps, the part that is given up at once for want of memory. */
 const GIVEN_UP = 4
@@ -77,9 +77,10 @@ export function isKept({ m, words }: Memory, at: Offset, version: Offset): boole
  * that are kept while memory lasts, a quarter of each store's, at least one. Under the lock.
  * False where nothing is kept so.
  */
-export function giveUpHistory({ m, words, layout }: Memory): boolean {
+export function giveUpHistory(memory: Memory): boolean {
+  const { m, words, layout } = memory
   let given = false
-  for (let cell = 0; cell < layout.cells; cell++) {
+  for (let cell = 0, cells = cellsInUse(memory); cell < cells; cell++) {
     const at = cellAt(layout, cell)
     if (!hasVersions(words.load(at + CELL_STATE)) || m[at + CELL_HISTORY] !== HISTORY_ALL) continue
     const oldest = readWide(m, (m[at + CELL_OLDEST] as number) + RECORD_NUMBER)

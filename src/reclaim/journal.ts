@@ -121,7 +121,8 @@ export class Journal {
     this.#count++
   }
 
-  /** As `set`, for a word that the open transaction neither has nor asks for again. */
+  /** As `set`, for a word that the open transaction does not ask for again; what it had noted of it
+   *  before comes before, so this counts. */
   append(at: Offset, value: number): void {
     this.#push(at, value)
   }

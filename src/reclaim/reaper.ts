@@ -25,7 +25,6 @@ import {
   CELL_FREE,
   CELL_STATE,
   CELL_TURN,
-  CELL_WORDS,
   CLASSES_MAX,
   FREEZE_AT,
   type Layout,
@@ -59,6 +58,7 @@ import type { Memory } from '../memory/memory.ts'
 import { LARGE } from '../memory/size-classes.ts'
 import type { Offset } from '../memory/words.ts'
 import { slotOfTag, tagOf } from '../memory/tag.ts'
+import { cellAt, cellsInUse } from './cells.ts'
 import { Counts } from './counts.ts'
 import { eachHold } from './holds.ts'
 import { isLinked } from './log.ts'
@@ -325,11 +325,11 @@ class Reaping {
     m[at + SLOT_LOG_COUNT] = 0
     m[at + SLOT_CACHED_WORDS] = 0
     words.compareExchange(FREEZE_AT, this.#tag, 0)
-    for (let cell = 0; cell < this.#layout.cells; cell++) {
-      const cellAt = this.#layout.cellsAt + cell * CELL_WORDS
-      words.compareExchange(cellAt + CELL_TURN, this.#tag, 0)
-      const claimed = ((this.#slot + 1) << 2) | CELL_CLAIMED
-      words.compareExchange(cellAt + CELL_STATE, claimed, CELL_FREE)
+    const claimed = ((this.#slot + 1) << 2) | CELL_CLAIMED
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
+      const at = cellAt(this.#layout, cell)
+      words.compareExchange(at + CELL_TURN, this.#tag, 0)
+      words.compareExchange(at + CELL_STATE, claimed, CELL_FREE)
     }
   }
 

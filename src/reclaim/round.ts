@@ -19,8 +19,7 @@
  * below the top is leased anew only by who finds it at or above the floor, in a section that this
  * round waited for or that saw the floor, or under the lock, between two slices.
  *
- * **Progress.** A slice is bounded; it never waits. Where a section is still open it returns and
- * the next publisher tries again.
+ * **Progress.** A slice is bounded; it never waits. At an open section the next publisher goes on.
  *
  * **Crash.** The reaper replays the journal and restarts the round at the tops; cursors say how
  * far arrival and departure are.
@@ -65,7 +64,7 @@ import {
 import type { Offset } from '../memory/words.ts'
 import { Arrivals } from './arrivals.ts'
 import { Branches } from './branches.ts'
-import { cellAt as positionOf, hasVersions, isTombstone, namedRoot } from './cells.ts'
+import { cellAt as positionOf, cellsInUse, hasVersions, isTombstone, namedRoot } from './cells.ts'
 import { COUNT_MAX, Counts } from './counts.ts'
 import { isKept, mayDepart, raiseFloor } from './history.ts'
 import type { Journal } from './journal.ts'
@@ -153,7 +152,7 @@ export class Round {
     const { words, layout } = this.#memory
     const branches: number[] = []
     let departures = false
-    for (let cell = 0; cell < layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       const at = positionOf(layout, cell)
       const state = words.load(at + CELL_STATE)
       if (!hasVersions(state)) continue
@@ -173,7 +172,7 @@ export class Round {
       return false
     }
     this.#branches.end(orphans)
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       const top = namedRoot(this.#memory, cell)
       if (top === 0) continue // its words are the claimer's
       const at = positionOf(this.#memory.layout, cell)
@@ -206,7 +205,7 @@ export class Round {
 
   #departAll(): boolean {
     const m = this.#m
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       const cellAt = positionOf(this.#memory.layout, cell)
       const top = m[cellAt + CELL_TOP] as number
       if (top === 0) continue
@@ -235,7 +234,7 @@ export class Round {
   /** No version may depart: what there is of them is history. */
   #noteKept(): void {
     const { layout } = this.#memory
-    for (let cell = 0; cell < layout.cells; cell++) {
+    for (let cell = 0, cells = cellsInUse(this.#memory); cell < cells; cell++) {
       const at = positionOf(layout, cell)
       const newest = namedRoot(this.#memory, cell) // its words may be the claimer's
       if (newest !== 0 && this.#m[at + CELL_HISTORY] !== 0) this.#noteDeparted(at, newest)
@@ -277,10 +276,10 @@ export class Round {
     const node = m[out + cursor] as number
     const drops = m[out + cursor + 1] as number
     const dropsAt = out + cursor + 2
-    const children = referenceCount(m, node, this.#memory.layout)
-    this.#counts.ensureRoom(children + this.#spans.pairsToFree(node))
     const count = journal.get(node + 1)
     if (count === 1) {
+      // A counted child that dies takes a second pair, for its serial number.
+      this.#counts.ensureRoom(2 * drops + this.#spans.pairsToFree(node))
       // The shell goes; the children that stay change owner without any count traffic.
       const first = drops === 0 ? 0 : referencesAt(m, node)
       for (let drop = 0; drop < drops; drop++) {
@@ -299,6 +298,7 @@ export class Round {
     const m = this.#m
     const first = referencesAt(m, node)
     const count = referenceCount(m, node, this.#memory.layout)
+    this.#counts.ensureRoom(count)
     let drop = 0
     for (let index = 0; index < count; index++) {
       // The indexes of the dropped children ascend.

@@ -191,7 +191,7 @@ export class Spans {
     const at = spanAt(this.#layout, span)
     const count = journal.add(at + SPAN_FREE_COUNT, 1)
     journal.append(block, FREE | (sizeClass << 4))
-    journal.set(block + 1, journal.exchange(at + SPAN_FREE, block))
+    journal.append(block + 1, journal.exchange(at + SPAN_FREE, block))
     if (count === 1) this.#link(CLASS_HEADS_AT + sizeClass, span)
     if (count === this.#blocksPerSpan[sizeClass]) this.#retire(span, sizeClass)
   }

@@ -30,11 +30,11 @@ import {
   repeatsItsEntries,
 } from '../memory/kinds.ts'
 import {
+  CELL_FREE,
   CELL_NAME,
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
-  CELL_WORDS,
   CLASSES_MAX,
   DEAD_AT,
   RCU_AT,
@@ -59,7 +59,7 @@ import {
   STATE_SHELL,
 } from '../memory/record.ts'
 import type { Offset } from '../memory/words.ts'
-import { hasVersions, isTombstone } from './cells.ts'
+import { cellAt, cellsInUse, hasVersions, isTombstone } from './cells.ts'
 import { Census } from './census.ts'
 import { freeze, goToBoundary, unfreeze } from './freeze.ts'
 import type { Reclaimer } from './reclaimer.ts'
@@ -206,8 +206,12 @@ class Verification {
   }
 
   #cell(cell: number): void {
-    const at = this.#memory.layout.cellsAt + cell * CELL_WORDS
-    if (!hasVersions(this.#memory.words.load(at + CELL_STATE))) return
+    const at = cellAt(this.#memory.layout, cell)
+    const state = this.#memory.words.load(at + CELL_STATE)
+    if (state !== CELL_FREE && cell >= cellsInUse(this.#memory)) {
+      this.census.damage(`root cell ${cell} is in use, and no round looks at it`)
+    }
+    if (!hasVersions(state)) return
     this.#root(this.#m[at + CELL_NAME] as number)
     const oldest = this.#m[at + CELL_OLDEST] as number
     let record = this.#memory.words.load(at + CELL_ROOT)

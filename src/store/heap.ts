@@ -1,6 +1,7 @@
 /** A heap: one SharedArrayBuffer in which several stores and low-level tools may live. */
 
 import { RootswapError, typeError } from '../errors.ts'
+import { cellsInUse } from '../reclaim/cells.ts'
 import { type VerifyReport, verifyHeap } from '../reclaim/verify.ts'
 import type { Codec } from '../values/codec.ts'
 import { openCell } from '../versions/branch.ts'
@@ -245,7 +246,7 @@ export class OpenHeap implements HeapContract {
   #cells(): RootCell[] {
     const { memory } = this.#attachment
     const cells: RootCell[] = []
-    for (let index = 0; index < memory.layout.cells; index++) {
+    for (let index = 0, count = cellsInUse(memory); index < count; index++) {
       const cell = new RootCell(memory, index)
       if (cell.isNamed()) cells.push(cell)
     }

@@ -24,7 +24,7 @@ import {
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { readWide, RECORD_CELL } from '../memory/record.ts'
-import { knownRecords } from '../reclaim/cells.ts'
+import { cellsInUse, knownRecords } from '../reclaim/cells.ts'
 import { isSnapshotLease, scanLeases } from '../reclaim/leases.ts'
 import { slotAt, slotsInUse } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
@@ -182,7 +182,7 @@ function oldestSnapshot(memory: Memory, thread: HeapThread, cell: number | undef
 
 function eachCell(memory: Memory, visit: (cell: RootCell) => number): number {
   let total = 0
-  for (let index = 0; index < memory.layout.cells; index++) {
+  for (let index = 0, cells = cellsInUse(memory); index < cells; index++) {
     const cell = new RootCell(memory, index)
     if (cell.isNamed()) total += visit(cell)
   }

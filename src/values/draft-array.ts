@@ -117,6 +117,7 @@ export class ArrayPlace extends Place implements DraftElements {
     }
     const value = this.scope.open(this, origin, this.wordAt(origin))
     if (!(value instanceof Place)) return value
+    value.slot = origin
     this.#put(index, value)
     return value.proxy
   }

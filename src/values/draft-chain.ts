@@ -11,58 +11,54 @@ import { Place } from './draft-place.ts'
 import type { Key } from './immutable.ts'
 import { NO_WORD } from './word.ts'
 
-/** The new root's word, or `NO_WORD` if the changed places are no chain; then nothing is done. */
+/** The new root's word, or `NO_WORD` if the changed places are no chain; then nothing is done. The
+ *  delta is empty before; it has parents first. */
 export function buildChain(codec: Codec, root: Place, delta: Delta): number {
-  let last = root
-  let raw: unknown = root
+  const { m } = codec.memory
+  let place = root
   // Bound: the depth of the old version.
-  while (raw instanceof Place) {
-    const key = raw.onlyTouch()
-    if (key === undefined) return NO_WORD
-    last = raw
-    const inner: unknown = raw.rawOf(key)
-    if (inner instanceof Place && (inner.key !== key || inner.parent !== raw || !inner.modified)) {
-      return NO_WORD
+  for (;;) {
+    const key = place.onlyTouch()
+    const raw: unknown = key === undefined ? undefined : place.rawOf(key)
+    if (key === undefined || !mayEnd(raw)) break
+    if (raw instanceof Place) {
+      if (raw.key !== key || raw.parent !== place || !raw.modified) break
+      delta.replaced(place.node)
+      place = raw
+      continue
     }
-    raw = inner
+    const slot = place.slotOf(key)
+    const drops = isReference(m[place.childrenAt + slot] as number)
+    if (drops) delta.replaced(place.node, [slot])
+    else delta.replaced(place.node)
+    return copyChain(codec, place, slot, raw)
   }
-  // A plain object may hold drafts.
-  if (typeof raw === 'object' && raw !== null) return NO_WORD
-  return copyChain(codec, last, raw, delta)
+  delta.clear()
+  return NO_WORD
+}
+
+/** A plain object may hold drafts. */
+function mayEnd(raw: unknown): boolean {
+  return typeof raw !== 'object' || raw === null || raw instanceof Place
 }
 
 /* No array of links is made: V8 learns from literals that survive a collection to allocate them
  * old, and one old array of drafts keeps the drafts of the next recipe alive, and so on. */
-function copyChain(codec: Codec, last: Place, value: unknown, delta: Delta): number {
+function copyChain(codec: Codec, last: Place, slot: number, value: unknown): number {
   const { encoder, memory } = codec
   const { m } = memory
   encoder.reset()
   encoder.pathTo = () => pathOf(last)
   let word = encoder.encodeNext(value)
   encoder.reset()
-  reportChain(codec, last, delta)
-  let key = last.onlyTouch() as Key
+  let changed = slot
   for (let place: Place | undefined = last; place !== undefined; place = place.parent) {
     const { node, childrenAt, childCount } = place
     const copy = copyFlat(codec, node, childrenAt + childCount - node)
-    word = setChild(m, copy, childrenAt - node + place.slotOf(key), word) | (place.word & 7)
-    key = place.key
+    word = setChild(m, copy, childrenAt - node + changed, word) | (place.word & 7)
+    changed = place.slot
   }
   return word
-}
-
-/** Tells the delta about the replaced nodes, parents first. */
-function reportChain(codec: Codec, last: Place, delta: Delta): void {
-  const { m } = codec.memory
-  let place = last
-  while (place.parent !== undefined) place = place.parent
-  while (place !== last) {
-    delta.replaced(place.node)
-    place = place.rawOf(place.onlyTouch() as Key) as Place
-  }
-  const slot = last.slotOf(last.onlyTouch() as Key)
-  if (isReference(m[last.childrenAt + slot] as number)) delta.replaced(last.node, [slot])
-  else delta.replaced(last.node)
 }
 
 /** The keys that lead to what was changed. */

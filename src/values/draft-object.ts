@@ -62,10 +62,17 @@ export class ObjectPlace extends Place {
 
   /** The word of a key in the old version, or `MISSING`. */
   wordAt(key: string): number {
-    const { scope, shape, word } = this
-    if (shape === undefined) return find(scope.codec, word, key)
-    const slot = shape.slotOf(key)
-    return slot < 0 ? MISSING : (scope.codec.memory.m[this.node + 3 + slot] as number)
+    const slot = this.slotOf(key)
+    return slot < 0 ? this.#wordInTable(key) : this.#wordInSlot(slot)
+  }
+
+  #wordInSlot(slot: number): number {
+    return this.scope.codec.memory.m[this.node + 3 + slot] as number
+  }
+
+  /** Of a dictionary; a flat object has no key beside its slots. */
+  #wordInTable(key: string): number {
+    return this.shape === undefined ? find(this.scope.codec, this.word, key) : MISSING
   }
 
   slotOf(key: Key): number {
@@ -81,10 +88,12 @@ export class ObjectPlace extends Place {
       if (raw === REMOVED) return ABSENT
       if (raw !== undefined || touched.has(key)) return raw
     }
-    const word = this.wordAt(key)
+    const slot = this.slotOf(key)
+    const word = slot < 0 ? this.#wordInTable(key) : this.#wordInSlot(slot)
     if (word === MISSING) return ABSENT
     const value = this.scope.open(this, key, word)
     if (!(value instanceof Place)) return value
+    value.slot = slot
     ;(this.touched ??= new Touched()).set(key, value)
     return value.proxy
   }

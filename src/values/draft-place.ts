@@ -66,6 +66,8 @@ export abstract class Place implements Holder, ProxyHandler<object> {
   readonly key: Key
   /** The value word in the old version. */
   readonly word: number
+  /** Of a flat parent: where the key is among its references. */
+  slot = -1
   proxy: object = this
   modified = false
   visit = UNSEEN

@@ -7,9 +7,10 @@
  * that needed it; from then on it is permanent (`isPermanent`), whatever becomes of the draft. All
  * characters of its keys are inside the block, so that nothing else has to be permanent.
  *
- * Each thread knows shapes as `Shape` objects in a trie of transitions: one step per key. Steps
- * that no object ends at have no id. What other threads published is read when an id is asked for,
- * or when this thread is about to publish a shape of its own.
+ * Threads that write know shapes as `Shape` objects in a trie of transitions: one step per key.
+ * Steps that no object ends at have no id. What other threads published joins the trie when this
+ * thread is about to publish a shape of its own. A thread that only reads makes no steps: it has
+ * the key lists of the ids that it met, and of no others.
  */
 
 import { corrupt } from '../errors.ts'
@@ -48,10 +49,14 @@ export class Shape {
   /** May be shared with descendants: an index of `count` or more is not of this shape. */
   #slots: Map<string, number> | undefined = undefined
 
-  constructor(parent: Shape | undefined, key: string) {
+  /** A step from a shape, or what begins a trie; with `keys`, one that is no step of any. */
+  constructor(parent: Shape | undefined, key: string, keys?: readonly string[]) {
     this.parent = parent
     this.key = key
     this.count = parent === undefined ? 0 : parent.count + 1
+    if (keys === undefined) return
+    this.count = keys.length
+    this.#keys = keys
   }
 
   /** In JavaScript's order. */
@@ -75,8 +80,11 @@ export class Shape {
   }
 
   #slotInMap(key: string): number {
-    if (++this.#lookups === LOOKUPS_FOR_TABLE) this.#table = SlotTable.of(this.keys)
     const slot = (this.#slots ?? this.#collectSlots()).get(key)
+    if (++this.#lookups === LOOKUPS_FOR_TABLE) {
+      this.#table = SlotTable.of(this.keys)
+      if (this.#table !== undefined) this.#slots = undefined
+    }
     return slot === undefined || slot >= this.count ? -1 : slot
   }
 
@@ -111,8 +119,8 @@ export class Shapes {
   root = new Shape(undefined, '')
   readonly #memory: Memory
   readonly #text: Text
-  readonly #byId: Shape[] = []
-  /** Shapes 0…known-1 are in the trie. */
+  readonly #byId: (Shape | undefined)[] = []
+  /** Shapes 0…known-1 are in the trie, and its steps are in `#byId`. */
   #known = 0
   #steps = 0
 
@@ -124,7 +132,7 @@ export class Shapes {
   /** The shape with this id; the id comes from a published or own node. */
   of(id: number): Shape {
     const shape = this.#byId[id]
-    return shape === undefined ? this.#learnTo(id) : shape
+    return shape === undefined ? this.#read(id) : shape
   }
 
   /** One step along the trie: the shape that has `key` after the keys of `shape`. */
@@ -210,29 +218,66 @@ export class Shapes {
     }
   }
 
-  #learnTo(id: number): Shape {
-    this.#learn()
-    const shape = this.#byId[id]
-    if (shape === undefined) throw corrupt(`shape ${id} does not exist`, { shape: id })
+  /** What reading needs of a shape: its keys, without a step for each of them and its parents'. */
+  #read(id: number): Shape {
+    const lists: (readonly string[])[] = []
+    // Bound: ids; a parent's is lower.
+    for (let next = id; ;) {
+      const known = this.#byId[next]
+      if (known !== undefined) {
+        lists.push(known.keys)
+        break
+      }
+      const node = this.#nodeOf(next)
+      const parent = this.#parentOf(node, next)
+      lists.push(this.#ownKeys(node))
+      if (parent < 0) break
+      next = parent
+    }
+    const shape = new Shape(undefined, '', lists.reverse().flat())
+    while (this.#byId.length < id) this.#byId.push(undefined)
+    this.#register(shape, id)
     return shape
   }
 
+  #nodeOf(id: number): Offset {
+    const { words, layout } = this.#memory
+    const node = id < layout.shapesMax ? words.load(layout.shapesAt + id) : 0
+    if (node === 0) throw corrupt(`shape ${id} does not exist`, { shape: id })
+    return node
+  }
+
+  /** Into the trie. */
   #load(id: number, node: Offset): void {
+    const parent = this.#parentOf(node, id)
+    const keys = this.#ownKeys(node)
+    let shape = parent < 0 ? this.root : (this.#byId[parent] as Shape)
+    for (const key of keys) shape = this.step(shape, key)
+    this.#register(shape, id)
+  }
+
+  /** The id of the shape whose keys come first, or -1. */
+  #parentOf(node: Offset, id: number): number {
     const { m } = this.#memory
-    if (kindOf(m, node) !== SHAPE || m[node + 2] !== id) {
+    const parent = (m[node + 4] as number) - 1
+    if (kindOf(m, node) !== SHAPE || m[node + 2] !== id || parent < -1 || parent >= id) {
       throw corrupt(`the block of shape ${id} is not a shape`, { shape: id, block: node })
     }
-    const parent = m[node + 4] as number
-    let shape = parent === 0 ? this.root : (this.#byId[parent - 1] as Shape)
+    return parent
+  }
+
+  #ownKeys(node: Offset): string[] {
+    const { m } = this.#memory
+    const keys: string[] = []
     let at = node + SHAPE_HEAD
     for (let left = m[node + 5] as number; left > 0; left--) {
       const form = m[at] as number
       const length = form >>> 1
       const wide = (form & 1) === 1
-      shape = this.step(shape, this.#text.readAt(at + 1, length, wide))
+      keys.push(this.#text.readAt(at + 1, length, wide))
       at += 1 + (wide ? (length + 1) >>> 1 : (length + 3) >>> 2)
     }
-    this.#register(shape, id)
+    return keys
   }
 
   #register(shape: Shape, id: number): void {

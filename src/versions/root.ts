@@ -44,6 +44,7 @@ import {
   CELL_TURN,
   CELL_WANTED,
   CELL_WORDS,
+  CLAIMED_CELLS_AT,
   CONFLICTS_AT,
   SLOT_TICKET,
   WAITERS_AT,
@@ -71,6 +72,7 @@ import {
 import type { Offset } from '../memory/words.ts'
 import { hasVersions } from '../reclaim/cells.ts'
 import { stakeIn } from '../reclaim/leases.ts'
+import { raise } from '../reclaim/slots.ts'
 import type { HeapThread } from '../reclaim/thread.ts'
 import { Delta } from './delta.ts'
 
@@ -263,6 +265,7 @@ function tryClaim(thread: HeapThread): RootCell | undefined {
   for (let index = 0; index < layout.cells; index++) {
     const cell = new RootCell(thread.memory, index)
     if (words.load(cell.at + CELL_STATE) !== CELL_FREE) continue
+    raise(words, CLAIMED_CELLS_AT, index + 1) // before the claim: nobody looks further
     if (words.compareExchange(cell.at + CELL_STATE, CELL_FREE, claimed) === CELL_FREE) return cell
   }
   return undefined
@@ -275,7 +278,7 @@ interface RecordFields {
 }
 
 function writeRecord(thread: HeapThread, fields: RecordFields, delta: Delta): Offset {
-  const { m, words } = thread.memory
+  const { m } = thread.memory
   const { out, inc } = delta
   const record = thread.allocator.allocate(RECORD_OUT + out.length + inc.length)
   stamp(m, record, RECORD, 0)
@@ -284,7 +287,7 @@ function writeRecord(thread: HeapThread, fields: RecordFields, delta: Delta): Of
   writeWide(m, record + RECORD_NUMBER, fields.number)
   m[record + RECORD_ROOT] = fields.root
   m[record + RECORD_WRITER] = thread.slot.index
-  m[record + RECORD_TICKET] = words.load(thread.slot.at + SLOT_TICKET)
+  m[record + RECORD_TICKET] = m[thread.slot.at + SLOT_TICKET] as number // its own
   m[record + RECORD_DROP_ROOT] = delta.isOther ? 2 : delta.dropRoot ? 1 : 0
   m[record + RECORD_STATE] = 0
   m[record + RECORD_OUT_WORDS] = out.length

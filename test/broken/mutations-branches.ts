@@ -40,6 +40,19 @@ export const branchRules: readonly Mutation[] = [
     cause: unsafe,
   },
   {
+    name: 'cell-not-announced',
+    rule: 'a branch is named in a cell that rounds do not look at',
+    edits: [
+      {
+        file: 'versions/root.ts',
+        find: 'raise(words, CLAIMED_CELLS_AT, index + 1)',
+        replace: 'raise(words, CLAIMED_CELLS_AT, 1)',
+      },
+    ],
+    scenarios: ['fork-publish-reclaim'],
+    cause: unsafe,
+  },
+  {
     name: 'stake-after-check',
     rule: 'who opens a branch looks at its state, then takes a stake',
     edits: [

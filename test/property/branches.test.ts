@@ -201,5 +201,5 @@ test.each([0, 3])(
     all.push('conflict', 'rolled back', 'unknown', 'released', 'closed')
     expect(all.filter((what) => !tree.met.has(what))).toEqual([])
   },
-  60_000,
+  240_000,
 )

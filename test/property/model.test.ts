@@ -214,4 +214,4 @@ test('thousands of random operations leave what a plain value would, order inclu
   expect(counts.operations).toBeGreaterThan(1500)
   expect(counts.publishes).toBeGreaterThan(900)
   expect(Math.min(counts.snapshots, counts.kept, counts.reopened)).toBeGreaterThan(30)
-})
+}, 240_000)

@@ -134,7 +134,6 @@ const forking: ModelScenario = {
     after: (model) => expectLeft(model, 0),
     preemptions: 2,
     random: 50,
-    seconds: 60,
   }),
 }
 
@@ -161,7 +160,6 @@ const forkedSlices: ModelScenario = {
     },
     after: (model) => expectLeft(model, 0),
     preemptions: 2,
-    seconds: 45,
   }),
 }
 
@@ -194,7 +192,6 @@ function forkOfFork(first: 'older' | 'younger'): ModelScenario {
       },
       after: (model) => expectLeft(model, 0),
       preemptions: 2,
-      seconds: 45,
     }),
   }
 }
@@ -255,7 +252,6 @@ const adopting: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 45,
   }),
 }
 
@@ -287,7 +283,6 @@ const adoptMoving: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 45,
   }),
 }
 
@@ -332,7 +327,6 @@ const opening: ModelScenario = {
     after: (model) => expectLeft(model, 0),
     preemptions: 2,
     random: 100,
-    seconds: 45,
   }),
 }
 
@@ -377,7 +371,6 @@ const lateReader: ModelScenario = {
     },
     after: (model) => expectLeft(model, 0),
     preemptions: 2,
-    seconds: 45,
   }),
 }
 

@@ -219,7 +219,7 @@ const journal: ModelScenario = {
   name: 'crash-journal',
   claim: 'a round dies between any two stores to its journal or to the words that it guards',
   meets: ['repaired', 'not crashed'],
-  make: (seen) => ({ ...journalScenario(seen), crashes: 1, seconds: 60 }),
+  make: (seen) => ({ ...journalScenario(seen), crashes: 1 }),
 }
 
 const repairs: ModelScenario = {
@@ -341,7 +341,6 @@ const refillDies: ModelScenario = {
       },
       crashes: 1,
       preemptions: 0,
-      seconds: 45,
     }),
 }
 

@@ -63,7 +63,6 @@ function dies({ scenario, victim, id, preemptions = 1, history }: Death): ModelS
         preemptions,
         // Deeper than what is exhausted, but not everywhere.
         random: preemptions === 0 ? 100 : 0,
-        seconds: 45,
       }
     },
   }

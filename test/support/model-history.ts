@@ -56,7 +56,6 @@ const history: ModelScenario = {
     },
     after: expectHistory(1),
     preemptions: 3,
-    seconds: 45,
   }),
 }
 
@@ -98,7 +97,6 @@ const heldLate: ModelScenario = {
       },
     },
     preemptions: 3,
-    seconds: 45,
   }),
 }
 
@@ -131,7 +129,6 @@ const departingLate: ModelScenario = {
       reader: ({ memory }) => seen.add(late(threadAt(memory, 1), 1)),
     },
     preemptions: 3,
-    seconds: 45,
   }),
 }
 
@@ -164,7 +161,6 @@ const rollingBack: ModelScenario = {
     },
     after: (model) => void settled(model, 1),
     preemptions: 2,
-    seconds: 45,
   }),
 }
 
@@ -199,7 +195,6 @@ const givingUp: ModelScenario = {
     },
     after: (model) => void settled(model, 2),
     preemptions: 3,
-    seconds: 45,
   }),
 }
 
@@ -249,7 +244,6 @@ const wraps: ModelScenario = {
     after: (model) => void settled(model, 1),
     preemptions: 1,
     random: 200,
-    seconds: 45,
   }),
 }
 

@@ -150,6 +150,6 @@ function dying(name: string, more: (base: Scenario<Model>) => Scenario<Model>): 
 
 export const holding: readonly ModelScenario[] = [
   holders,
-  dying('crash-holds', (base) => ({ ...base, preemptions: 0, random: 100, seconds: 60 })),
-  dying('crash-holds-stores', (base) => everyStore({ ...base, preemptions: 0, seconds: 60 })),
+  dying('crash-holds', (base) => ({ ...base, preemptions: 0, random: 100 })),
+  dying('crash-holds-stores', (base) => everyStore({ ...base, preemptions: 0 })),
 ]

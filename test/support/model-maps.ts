@@ -159,7 +159,6 @@ const reuse: ModelScenario = {
     },
     after: (model, { history }) => afterMap(model, history),
     preemptions: 2,
-    seconds: 40,
   }),
 }
 
@@ -211,7 +210,6 @@ const mapDies: ModelScenario = {
     after: (model, { history }) => afterMap(model, history),
     crashes: 1,
     preemptions: 1,
-    seconds: 40,
   }),
 }
 
@@ -245,7 +243,6 @@ const shrinkDies: ModelScenario = {
     },
     crashes: 1,
     preemptions: 0,
-    seconds: 40,
   }),
 }
 
@@ -348,7 +345,6 @@ const order: ModelScenario = {
     },
     after: (model, { history }) => afterQueue(model, history),
     preemptions: 2,
-    seconds: 40,
   }),
 }
 

@@ -99,7 +99,6 @@ const decode: ModelScenario = {
     },
     preemptions: 2,
     random: 150,
-    seconds: 45,
   }),
 }
 
@@ -127,7 +126,6 @@ const refresh: ModelScenario = {
     },
     preemptions: 2,
     random: 150,
-    seconds: 45,
   }),
 }
 
@@ -161,7 +159,6 @@ const place: ModelScenario = {
     },
     preemptions: 2,
     random: 150,
-    seconds: 45,
   }),
 }
 
@@ -191,7 +188,6 @@ const held: ModelScenario = {
     },
     preemptions: 2,
     random: 150,
-    seconds: 45,
   }),
 }
 

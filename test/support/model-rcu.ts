@@ -271,7 +271,6 @@ const retires: ModelScenario = {
       reader: (model) => readWord(model, seen),
     },
     preemptions: 2,
-    seconds: 40,
   }),
 }
 

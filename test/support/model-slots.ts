@@ -129,7 +129,6 @@ const leaving: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 45,
   }),
 }
 

@@ -84,7 +84,6 @@ const faults: ModelScenario = {
       child: (model) => writeTwo(kernelAt(model, 2), 9, seen),
     },
     preemptions: 2,
-    seconds: 60,
   }),
 }
 
@@ -109,7 +108,6 @@ const exits: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 60,
   }),
 }
 
@@ -157,7 +155,6 @@ const family: ModelScenario = {
       },
     },
     preemptions: 1,
-    seconds: 60,
   }),
 }
 
@@ -178,7 +175,6 @@ const conflict: ModelScenario = {
       two: (model) => seen.add(attempt(kernelAt(model, 2), 9)),
     },
     preemptions: 2,
-    seconds: 60,
   }),
 }
 
@@ -286,7 +282,6 @@ function leaving(how: 'exit' | 'exec'): ModelScenario {
         crashes: 1,
         preemptions: 0,
         random: 200,
-        seconds: 60,
       }),
   }
 }
@@ -296,10 +291,8 @@ export const spaces: readonly ModelScenario[] = [
   exits,
   family,
   conflict,
-  dying('crash-space', (base) => ({ ...base, preemptions: 0, random: 100, seconds: 60 })),
-  dying('crash-space-stores', (base) =>
-    everyStore({ ...base, preemptions: 0, random: 100, seconds: 60 }),
-  ),
+  dying('crash-space', (base) => ({ ...base, preemptions: 0, random: 100 })),
+  dying('crash-space-stores', (base) => everyStore({ ...base, preemptions: 0, random: 100 })),
   leaving('exit'),
   leaving('exec'),
 ]

@@ -144,7 +144,6 @@ const get: ModelScenario = {
       },
     },
     preemptions: 3,
-    seconds: 30,
   }),
 }
 
@@ -176,7 +175,6 @@ const kept: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 30,
   }),
 }
 
@@ -211,7 +209,6 @@ const current: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 30,
   }),
 }
 
@@ -250,7 +247,6 @@ const snapshots: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 30,
   }),
 }
 
@@ -276,7 +272,6 @@ const twoWriters: ModelScenario = {
     },
     preemptions: 2,
     random: 300,
-    seconds: 60,
   }),
 }
 
@@ -338,7 +333,6 @@ const sharedParts: ModelScenario = {
       },
     },
     preemptions: 2,
-    seconds: 30,
   }),
 }
 

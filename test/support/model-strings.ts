@@ -164,7 +164,6 @@ const dying: ModelScenario = {
       crashes: 1,
       preemptions: 0,
       random: 100,
-      seconds: 60,
     }
     return everyStore(scenario)
   },
@@ -219,7 +218,6 @@ const twice: ModelScenario = {
       steps: (offset) => offset >= text && offset < text + 2,
       crashes: 2,
       preemptions: 0,
-      seconds: 60,
     }
   },
 }

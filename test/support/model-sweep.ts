@@ -87,7 +87,6 @@ const sweeps: ModelScenario = {
     after: expectSwept,
     crashes: 1,
     preemptions: 1,
-    seconds: 40,
   }),
 }
 

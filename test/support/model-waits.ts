@@ -91,7 +91,6 @@ const bell: ModelScenario = {
       settled(model)
     },
     preemptions: 2,
-    seconds: 30,
   }),
 }
 
@@ -130,7 +129,6 @@ const bellAfterDeath: ModelScenario = {
     },
     crashes: 1,
     preemptions: 1,
-    seconds: 30,
   }),
 }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createStore, type Store } from '../../src/index.ts'
 import { createPool, type PoolOptions } from '../../src/piscina.ts'
+import { answered } from '../support/pools.ts'
 import type { Answer, Config } from '../workers/pool-task.ts'
 
 const filename = fileURLToPath(new URL('../../dist/test/workers/pool-task.js', import.meta.url))
@@ -49,8 +50,8 @@ describe('createPool', () => {
 
   test('parked workers hold up neither reclaiming nor synchronize', async () => {
     const store = storeNamed('parked')
-    const { pool, ask } = poolOf(store, { minThreads: 2 })
-    await Promise.all([ask('read'), ask('read')])
+    const { pool } = poolOf(store, { minThreads: 2 })
+    await answered(pool, 2)
     expect(pool.threads.length).toBe(2)
     await sleep(50)
     for (let count = 1; count <= 5_000; count++) store.set(['count'], count)

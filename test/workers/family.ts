@@ -9,8 +9,10 @@ export interface MemberData {
   readonly generations: number
   /** How each ends, the eldest first. */
   readonly end: 'stay' | 'spin' | 'exit' | 'throw' | 'return'
-  /** Has its child and blocks at once, for so many milliseconds. */
-  readonly blockMs?: number
+  /** Has its child and blocks at once, until the child has reported. */
+  readonly blocks?: boolean
+  /** Of a child: what its creator waits for then, a word of 1. */
+  readonly reported?: Int32Array
   /** The eldest does without the module. */
   readonly unaware?: boolean
 }
@@ -22,6 +24,9 @@ export interface Report {
   readonly deaths: readonly number[]
 }
 
+/** However slowly the child starts. */
+const BLOCK_MS_MAX = 60_000
+
 const port = parentPort!
 const data = workerData as MemberData
 const family = data.unaware === true ? undefined : await import('../../src/store/family.ts')
@@ -31,15 +36,19 @@ family?.onThreadDeath((id) => {
   report()
 })
 report()
+if (data.reported !== undefined) {
+  Atomics.store(data.reported, 0, 1)
+  Atomics.notify(data.reported, 0)
+}
 
 if (data.generations > 0) {
+  const reported = new Int32Array(new SharedArrayBuffer(4))
   const child = new Worker(new URL(import.meta.url), {
-    workerData: { ...data, generations: data.generations - 1, unaware: false },
+    workerData: { ...data, generations: data.generations - 1, unaware: false, reported },
   })
   child.on('message', (message: Report) => port.postMessage(message))
   child.on('error', () => {})
-  const idle = new Int32Array(new SharedArrayBuffer(4))
-  if (data.blockMs !== undefined) Atomics.wait(idle, 0, 0, data.blockMs)
+  if (data.blocks === true) Atomics.wait(reported, 0, 0, BLOCK_MS_MAX)
 }
 // The youngest ends by itself, the others stay until they are ended.
 if (data.generations === 0) end()

@@ -28,7 +28,7 @@ export type Order =
         | 'close'
     }
   | { do: 'touch' | 'get'; path: (string | number)[] }
-  | { do: 'get-wait'; path: (string | number)[]; times: number; ms: number }
+  | { do: 'get-wait'; path: (string | number)[]; times: number; version: number; ms: number }
   | { do: 'read-spin'; ms: number }
   | { do: 'spin'; ms: number }
 
@@ -67,13 +67,13 @@ function spin(ms: number): void {
   while (performance.now() < until) continue
 }
 
-/** Reads a place so many times, and then blocks in the library, in one job. */
-function getAndWait({ path, times, ms }: Extract<Order, { do: 'get-wait' }>): string {
+/** Reads a place so many times, and then blocks in the library for a version, in one job. */
+function getAndWait({ path, times, ...wait }: Extract<Order, { do: 'get-wait' }>): string {
   const { version } = store
   for (let time = 0; time < times; time++) (store.get as (...path: unknown[]) => unknown)(...path)
   port.postMessage({ version } satisfies Answer)
   try {
-    store.waitForVersionSync(1e9, ms)
+    store.waitForVersionSync(wait.version, wait.ms)
     return 'it came'
   } catch (error) {
     return (error as { code: string }).code

@@ -51,17 +51,26 @@ export function payloadNode(thread: HeapThread, value: number): Offset {
 }
 
 /** Publishes a node filled with `value`; false when another writer was first, or while a thread
- *  that was preempted keeps memory from coming back. */
-function publishPayload(thread: HeapThread, cell: RootCell, value: number, late: boolean): boolean {
+ *  that was preempted keeps memory from coming back. With `late` it is filled after the swap, and
+ *  after a call of that. */
+function publishPayload(
+  thread: HeapThread,
+  cell: RootCell,
+  value: number,
+  late?: () => void,
+): boolean {
   const base = thread.leases.take(cell.rootAt, 0)
   thread.allocator.begin()
   let won = false
   try {
     const delta = new Delta(thread.memory)
     delta.replaced(nodeOf(cell.rootOf(base)), [])
-    const node = payloadNode(thread, late ? value - 1 : value)
+    const node = payloadNode(thread, late === undefined ? value : value - 1)
     won = cell.publish(thread, base, referenceTo(node, TAG_NODE), delta) !== 0
-    if (won && late) fill(thread.memory.m, node, value)
+    if (won && late !== undefined) {
+      late()
+      fill(thread.memory.m, node, value)
+    }
   } catch (error) {
     if ((error as RootswapError).code !== 'ERR_HEAP_FULL') throw error
   }
@@ -70,12 +79,13 @@ function publishPayload(thread: HeapThread, cell: RootCell, value: number, late:
   return won
 }
 
-/** The number that all words of the newest node hold, or -1 when they differ. */
-function readPayload(memory: Memory, cell: RootCell, delays: Delays): [Offset, number] {
+/** The number that all words of the newest node hold, or -1 when they differ; `pause` is called
+ *  after the first word. */
+function readPayload(memory: Memory, cell: RootCell, pause: () => void): [Offset, number] {
   const { m } = memory
   const node = nodeOf(cell.rootOf(cell.newest()))
   const first = m[node + 4] as number
-  delays.rarely()
+  pause()
   for (let index = 1; index < PAYLOAD; index++) {
     if (m[node + 4 + index] !== first) return [node, -1]
   }
@@ -90,11 +100,16 @@ export function messagePassing(data: LitmusData): Part {
   const thread = litmusThread(memory, data.thread + 1)
   const cell = new RootCell(memory, 0)
   const delays = new Delays(data.seed)
+  const isLate = data.variant === 'late-words'
+  // Words are half-written for a moment only: both threads sleep in it, so that two cores or one
+  // come to it.
+  const sleep = (): void => delays.sleep(memory.words)
+  const pause = isLate ? sleep : (): void => delays.rarely()
   if (writes) {
     return {
       round(round) {
         delays.spin(100)
-        publishPayload(thread, cell, round + 1, data.variant === 'late-words')
+        publishPayload(thread, cell, round + 1, isLate ? sleep : undefined)
         return 0
       },
       after: () => void thread.reclaimer.attempt(4),
@@ -104,7 +119,7 @@ export function messagePassing(data: LitmusData): Part {
     round(round) {
       delays.spin(600)
       thread.section.enter()
-      const [, value] = readPayload(memory, cell, delays)
+      const [, value] = readPayload(memory, cell, pause)
       thread.section.leave()
       return value === round ? SEEN_OLD : value === round + 1 ? SEEN_NEW : TORN
     },
@@ -120,12 +135,15 @@ export function reallocating(data: LitmusData): Part {
   if (data.thread > 0) {
     return {
       round(round) {
-        const won = publishPayload(thread, cell, round * 4 + data.thread, false)
+        const won = publishPayload(thread, cell, round * 4 + data.thread)
         thread.reclaimer.attempt(4)
         return won ? 1 : 0
       },
     }
   }
+  const isOutside = data.variant === 'no-section'
+  // Outside a section it sleeps, so that the writers come to the block however few cores there are.
+  const pause = (): void => (isOutside ? delays.sleep(memory.words) : delays.rarely())
   const met = new Map<Offset, number>()
   let last = 0
   let record = 0
@@ -133,9 +151,9 @@ export function reallocating(data: LitmusData): Part {
     round() {
       for (let look = 0; look < LOOKS && cell.newest() === record; look++) delays.spin(16)
       record = cell.newest()
-      if (data.variant !== 'no-section') thread.section.enter()
-      const [node, value] = readPayload(memory, cell, delays)
-      if (data.variant !== 'no-section') thread.section.leave()
+      if (!isOutside) thread.section.enter()
+      const [node, value] = readPayload(memory, cell, pause)
+      if (!isOutside) thread.section.leave()
       if (value < 0) return TORN
       const before = met.get(node)
       met.set(node, value)

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createStore, type Store } from '../../../src/index.ts'
 import { copiedPackage } from '../../support/copied.ts'
 import { holder } from '../../support/holder.ts'
+import { nextMessage } from '../../support/messages.ts'
 import type { DyingData } from '../../workers/dying.ts'
 import { settled, thrown } from '../store/inside.ts'
 
@@ -37,7 +38,7 @@ async function start(data: DyingData, options: object = {}): Promise<Started> {
   const errors: { readonly code?: string }[] = []
   worker.on('error', (error) => errors.push(error as { code?: string }))
   const ended = new Promise((done) => worker.once('exit', done))
-  await once(worker, 'message')
+  await nextMessage(worker)
   return { worker, ended, errors }
 }
 

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterAll, expect, test } from 'vitest'
 import { createStore } from '../../../src/index.ts'
+import { nextMessage } from '../../support/messages.ts'
 import type { StoreMemberData } from '../../workers/store-member.ts'
 
 const workerFile = new URL('../../../dist/test/workers/store-member.js', import.meta.url)
@@ -15,7 +15,7 @@ afterAll(() => store.close())
 async function start(data: StoreMemberData): Promise<Worker> {
   const worker = new Worker(workerFile, { workerData: data })
   worker.on('error', () => {})
-  expect(await once(worker, 'message')).toEqual(['working'])
+  expect(await nextMessage(worker)).toBe('working')
   return worker
 }
 

@@ -100,7 +100,7 @@ describe('a family of threads', () => {
   )
 
   test('a child whose creator blocks at once enters itself, and dies with it', async () => {
-    const { eldest, reports } = await family({ generations: 1, end: 'stay', blockMs: 1_000 })
+    const { eldest, reports } = await family({ generations: 1, end: 'stay', blocks: true })
     expect(reports[1]).toMatchObject({ creator: reports[0]!.id, watched: false })
     await eldest.terminate()
     expect(deaths).toEqual(reports.map(({ id }) => id))

@@ -58,7 +58,7 @@ describe('synchronize', () => {
 
   test('waits for a read of another thread, not for that thread parked', async () => {
     const { memory, thread } = stage()
-    await reader(memory.words.buffer, 150)
+    await reader(memory.words.buffer, 500)
     const begin = performance.now()
     synchronizeSync(memory, thread.reclaimer)
     expect(performance.now() - begin).toBeGreaterThan(90)

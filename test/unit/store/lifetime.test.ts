@@ -19,8 +19,10 @@ function run(inWorker: boolean, program: string): { out: string; status: number 
     ${program}
   `
   const file = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`
+  // With the package, as it asks for: else nobody watches the worker, and a slow one says so.
   const starter = `
     import { Worker } from 'node:worker_threads'
+    import '${entry.href}'
     new Worker(new URL(${JSON.stringify(file(body))}))
       .on('error', (error) => { console.error(error); process.exitCode = 3 })
   `

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { isPermanent, kindOf, nodeOf, ownOf, SHAPE, TABLE } from '../../../src/memory/kinds.ts'
 import { SHAPES_AT } from '../../../src/memory/layout.ts'
 import { eachLogged } from '../../../src/reclaim/log.ts'
@@ -58,6 +58,44 @@ describe('shapes', () => {
       expect(memory.m[(memory.m[memory.layout.shapesAt + id] as number) + 5]).toBe(1)
     }
     expect(other.shapes.of(ids[150] as number).keys).toStrictEqual(keys.slice(0, 151))
+  })
+
+  it('are read one by one by a thread that only reads, which may write afterwards', () => {
+    const memory = makeMemory()
+    const ctx = makeThread(memory)
+    const ids = Array.from({ length: 50 }, (_, shape) => idOf(ctx, [`a ${shape}`, 'b', 'c']))
+    const longer = idOf(ctx, ['a 7', 'b', 'c', 'd'])
+    const other = makeThread(memory, 1)
+    const read = vi.spyOn(other.text, 'readAt')
+    expect(other.shapes.of(longer).keys).toStrictEqual(['a 7', 'b', 'c', 'd'])
+    expect(other.shapes.of(ids[9] as number).keys).toStrictEqual(['a 9', 'b', 'c'])
+    expect(read).toHaveBeenCalledTimes(7)
+    expect(other.shapes.of(longer).slotOf('d')).toBe(3)
+    expect(idOf(other, ['a 8', 'b', 'c'])).toBe(ids[8])
+    expect(idOf(other, ['a 7', 'b', 'c', 'd'])).toBe(longer)
+    expect(other.shapes.of(longer)).toMatchObject({ id: longer, count: 4 })
+    expect(idOf(other, ['a 7', 'b', 'e'])).toBe(51)
+    expect(ctx.shapes.of(51).keys).toStrictEqual(['a 7', 'b', 'e'])
+  })
+
+  it.each([
+    ['a parent that comes later', 4, 4],
+    ['itself as its parent', 4, 3],
+    ['another id', 2, 0],
+    ['another kind', 0, 0],
+  ])('with %s are damage', (_, field, value) => {
+    const memory = makeMemory()
+    const ctx = makeThread(memory)
+    for (const key of ['x', 'y', 'z']) idOf(ctx, [key])
+    const node = memory.m[memory.layout.shapesAt + 2] as number
+    memory.m[node + field] = value
+    const other = makeThread(memory, 1)
+    const damage = expect.objectContaining({ code: 'ERR_CORRUPT_HEAP' })
+    expect(() => other.shapes.of(2)).toThrow(damage)
+    expect(() => other.shapes.of(3)).toThrow(damage)
+    expect(() => other.shapes.of(2 ** 25)).toThrow(damage)
+    expect(() => idOf(other, ['new'])).toThrow(damage)
+    expect(other.shapes.of(1).keys).toStrictEqual(['y'])
   })
 
   it('outlive the draft that made them, which gives back everything else', () => {
