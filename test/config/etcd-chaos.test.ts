@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import type { Config } from '../../src/config.ts'
 import { absent, EtcdServer } from './etcd-server.ts'
-import { follow, revisionOf, until, type Values } from './etcd-following.ts'
+import { follow, impatient, revisionOf, until, type Values } from './etcd-following.ts'
 import { Gate } from './gate.ts'
 import { eventsOf } from './stage.ts'
 
@@ -197,7 +197,7 @@ describe.skipIf(absent !== undefined)(claim, () => {
 
   test('when it hangs and goes on', async () => {
     const { server, scribe } = await started()
-    const config = await follow(server.host)
+    const config = await follow(server.host, impatient)
     const seen = record(config)
     scribe.begin()
     for (const ms of [50, 5000, 100, 900]) {

@@ -4,8 +4,11 @@ import { type Config, type ConfigOptions, watchConfig } from '../../src/config.t
 import { etcd, type EtcdOptions } from '../../src/config-etcd.ts'
 import { opened, quick } from './stage.ts'
 
-/** Quick to notice and to come back. */
-export const hasty = { keepaliveMs: 200, timeoutMs: 1500, retryMs: 20, retryMaxMs: 200 }
+/** Quick to notice and to come back, but patient with a busy machine. */
+export const hasty = { keepaliveMs: 200, timeoutMs: 10_000, retryMs: 20, retryMaxMs: 200 }
+
+/** For tests in which a member hangs: it is given up so soon. */
+export const impatient = { timeoutMs: 1500 }
 
 export type Values = Record<string, unknown>
 

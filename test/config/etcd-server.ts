@@ -63,6 +63,9 @@ const hasty = [
   '--election-timeout=200',
 ]
 
+/** Where members listen for each other: no port here is one that clients were given. */
+const PEERS = '127.0.0.2'
+
 const running: EtcdServer[] = []
 afterEach(async () => {
   for (const server of running.splice(0)) await server.end()
@@ -85,16 +88,16 @@ export class EtcdServer {
 
   /** Resolves when it answers; ended after the test. */
   static async start(): Promise<EtcdServer> {
-    const server = new EtcdServer(await freePort(), ['--listen-peer-urls', 'http://127.0.0.1:0'])
+    const server = new EtcdServer(await freePort(), ['--listen-peer-urls', `http://${PEERS}:0`])
     await server.start()
     return server
   }
 
   /** One store of several members. */
   static async cluster(count: number): Promise<EtcdServer[]> {
-    const ports = await Promise.all(Array.from({ length: count }, freePort))
-    const peers = await Promise.all(Array.from({ length: count }, freePort))
-    const urls = peers.map((port) => `http://127.0.0.1:${port}`)
+    const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
+    const peers = await Promise.all(Array.from({ length: count }, () => freePort(PEERS)))
+    const urls = peers.map((port) => `http://${PEERS}:${port}`)
     const initial = urls.map((url, index) => `m${index}=${url}`).join()
     const servers = ports.map((port, index) => {
       const url = urls[index] as string
@@ -119,9 +122,10 @@ export class EtcdServer {
   }
 
   async start(): Promise<void> {
-    const data = ['--data-dir', join(this.#folder, 'data')]
-    this.#child = spawn('etcd', [...data, ...this.#arguments], { stdio: 'ignore' })
-    for (let attempt = 0; attempt < 300; attempt++) {
+    let child = this.#spawn()
+    for (let attempt = 0; attempt < 1200; attempt++) {
+      // Its port may be taken for a moment, by a connection of another process.
+      if (child.exitCode !== null) child = this.#spawn()
       const health = await fetch(`${this.host}/health`).catch(() => undefined)
       if (health?.ok === true && (await health.text()).includes('true')) return
       await sleep(50)
@@ -129,12 +133,18 @@ export class EtcdServer {
     throw new RangeError(`etcd at ${this.host} does not answer`)
   }
 
+  #spawn(): ChildProcess {
+    const data = ['--data-dir', join(this.#folder, 'data')]
+    this.#child = spawn('etcd', [...data, ...this.#arguments], { stdio: 'ignore' })
+    return this.#child
+  }
+
   /** As by a power cut; the data stays. */
   async kill(): Promise<void> {
     this.forget()
     const child = this.#child
     this.#child = undefined
-    if (child === undefined) return
+    if (child === undefined || child.exitCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
@@ -193,8 +203,8 @@ export function newWriter(host: string, options: object = {}): Writer {
   return new Etcd3({ hosts: host, grpcOptions, faultHandling, ...options })
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+export async function freePort(address = '127.0.0.1'): Promise<number> {
+  const server = createServer().listen(0, address)
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   server.close()

@@ -131,8 +131,9 @@ describe('a change is noticed', () => {
     }
     expect(await reloaded(config, swap)).toBe(2)
     const events = eventsOf(config as never)
-    await sleep(150)
-    expect(events).toEqual([])
+    // Another look at the same files may follow, but not one for each poll.
+    for (let heard = -1; events.length > heard; await sleep(150)) heard = events.length
+    expect(events.filter(({ type }) => type !== 'unchanged')).toEqual([])
   })
 })
 

@@ -96,4 +96,4 @@ test('threads with blocks, strings and spaces are killed; what they held is rele
   for (const held of [block, string, space]) held.release()
   expect(heap.verify().liveBlocks).toBe(empty)
   heap.close()
-})
+}, 400_000)

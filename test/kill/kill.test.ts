@@ -22,7 +22,7 @@ import {
   WANTED,
 } from '../workers/bank.ts'
 import type { VictimData } from '../workers/victim.ts'
-import { randomFrom, seedOf, settled } from '../unit/store/inside.ts'
+import { randomFrom, seedOf, settled, verifiedBesideWriters } from '../unit/store/inside.ts'
 
 const VICTIMS = 4
 /** Kills go on until there are so many in each phase, or, after a while, fewer. */
@@ -30,8 +30,10 @@ const PER_PHASE = 25
 const PER_PHASE_LATE = 11
 const LATE_MS = 15_000
 const ROWS = 900
-const LIMIT_MS = 80_000
-const PATIENCE_MS = 300
+/** Ends what does not come to an end: a machine that is only slow needs less. */
+const LIMIT_MS = 300_000
+/** How long a victim may take to come to its phase; then it is killed wherever it is. */
+const PATIENCE_MS = 2000
 const program = new URL('../../dist/test/workers/victim.js', import.meta.url)
 
 interface Victim {
@@ -123,7 +125,7 @@ test('workers killed by the hundred, in every phase, leave the store whole', asy
     expect(totalOf(store.current)).toBe(ACCOUNTS * BALANCE)
     if (own % 20 === 0) {
       second.verify()
-      verified += store.verify().liveBlocks > 0 ? 1 : 0
+      if (verifiedBesideWriters(store)) verified++
     }
     spans.push(word(survivor.row, DONE))
   })
@@ -137,13 +139,14 @@ test('workers killed by the hundred, in every phase, leave the store whole', asy
   expect(Math.min(...kills)).toBeGreaterThanOrEqual(10)
   expect(total).toBeGreaterThanOrEqual(100)
   expect(spans.at(-1)).toBeGreaterThan(total)
+  expect(verified).toBeGreaterThan(0)
   // Values that this thread read while it went on keep their versions until they are collected.
   await expect.poll(() => (globalThis.gc!(), settled(store).zombies)).toBe(0)
   expectWhole(store, own)
   store.close()
   await noThreadButThis(second)
   expect(settled(second)).toMatchObject({ versions: 1, zombies: 0, draftBytes: 0 })
-})
+}, 420_000)
 
 function expectWhole(store: Store<Bank>, own: number): void {
   expect(store.heap.threads()).toHaveLength(1)

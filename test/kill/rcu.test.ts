@@ -16,12 +16,15 @@ import {
   TURNS,
   WANTED,
 } from '../workers/rcu-victim.ts'
+import { verifiedBesideWriters } from '../unit/store/inside.ts'
 
 const VICTIMS = 3
 const PER_PHASE = 10
 const ROWS = 600
-const LIMIT_MS = 60_000
-const PATIENCE_MS = 300
+/** Ends what does not come to an end: a machine that is only slow needs less. */
+const LIMIT_MS = 240_000
+/** How long a victim may take to come to its phase; then it is killed wherever it is. */
+const PATIENCE_MS = 2000
 const program = new URL('../../dist/test/workers/rcu-victim.js', import.meta.url)
 const notes = new Int32Array(new SharedArrayBuffer(ROWS * ROW_WORDS * 4))
 const alive = new Set<Worker>()
@@ -71,7 +74,7 @@ test('workers killed in every phase leave domain and structures whole', async ()
     kills[await kill(worker, row, kills.indexOf(Math.min(...kills)))]!++
     await rcu.synchronize()
     for (let key = 0; key < 40; key++) expect(map.get(`mine ${key}`)).toBe(key)
-    if (rows % 10 === 0) verified += heap.verify().liveBlocks > 0 ? 1 : 0
+    if (rows % 10 === 0 && verifiedBesideWriters(heap)) verified++
   }
   for (const { worker } of pool) await worker.terminate()
   for (let waits = 0; heap.threads().length > 1 && waits < 1000; waits++) await sleep(5)
@@ -80,6 +83,7 @@ test('workers killed in every phase leave domain and structures whole', async ()
   expect(errors).toEqual([])
   expect(heap.threads()).toHaveLength(1)
   expect(Math.min(...kills)).toBeGreaterThanOrEqual(PER_PHASE)
+  expect(verified).toBeGreaterThan(0)
   await rcu.barrier()
   console.log(`callbacks lost with their threads: ${rcu.stats().lostCallbacks}`)
   queue.splice()
@@ -92,4 +96,4 @@ test('workers killed in every phase leave domain and structures whole', async ()
   // The domain and its readers; pointer; map, segments, slabs; queue and what lanes are left.
   expect(report.liveBlocks).toBeLessThan(40)
   for (const each of [queue, map, pointer, rcu, heap]) each.close()
-})
+}, 300_000)

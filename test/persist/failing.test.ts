@@ -170,7 +170,7 @@ describe('what goes wrong while saving', () => {
     expect(counts.stopped).toBeGreaterThan(0)
     expect(counts.tooLate).toBeGreaterThan(0)
     store.verify()
-  }, 60_000)
+  }, 240_000)
 
   test('a helper that ends for want of memory is an error of this package, no file', () => {
     // Its table of shapes, 360,000 long keys, does not go into the heap that it gets.
@@ -193,7 +193,7 @@ describe('what goes wrong while saving', () => {
       leases: 0,
     })
     expect(stage.files).toEqual([])
-  }, 60_000)
+  })
 
   test('a callback that throws stops the save with its error', async () => {
     using store = createStore(everything())

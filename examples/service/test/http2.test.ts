@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect, constants, type Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { createStore } from 'rootswap'
 import { storePlugin } from 'rootswap/fastify'
@@ -69,6 +68,7 @@ test.each([false, true])(
 )
 
 interface Asked {
+  readonly raw: { readonly stream: { readonly destroyed: boolean } }
   getDecorator<T>(name: string): T
 }
 
@@ -80,7 +80,7 @@ async function askedLate(asksEarly: boolean) {
   let arrived = 0
   const ask = async (request: Asked): Promise<unknown> => {
     arrived++
-    await sleep(100)
+    await until(() => request.raw.stream.destroyed)
     try {
       return outcomes.push(request.getDecorator<{ value: object }>('config').value)
     } catch (error) {

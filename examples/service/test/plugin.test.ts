@@ -106,7 +106,7 @@ describe('the version is let go', () => {
     chunks.push(null)
     expect(await answer.text()).toBe('1')
     await released()
-    await store.drained(2, { signal: AbortSignal.timeout(5_000) })
+    await store.drained(2, { signal: AbortSignal.timeout(60_000) })
   })
 
   test('when the handler throws, at once or later', async () => {
@@ -137,7 +137,7 @@ describe('the version is let go', () => {
     publish()
     socket.destroy()
     await released()
-    await store.drained(2, { signal: AbortSignal.timeout(5_000) })
+    await store.drained(2, { signal: AbortSignal.timeout(60_000) })
   })
 
   test('when the request takes longer than the server allows', async () => {
@@ -149,7 +149,7 @@ describe('the version is let go', () => {
           return await new Promise(() => {})
         })
       },
-      { connectionTimeout: 50 },
+      { connectionTimeout: 1000 },
     )
     await expect(fetch(url('/'))).rejects.toThrow()
     await released()
@@ -176,8 +176,10 @@ describe('the version is let go', () => {
 
   test('and a handler that goes on after its client is told so, and holds nothing', async () => {
     const errors: unknown[] = []
+    let arrived = false
     const { send, store } = await listen((app) => {
       app.get('/', async (request, reply) => {
+        arrived = true
         await once(reply.raw, 'close')
         try {
           errors.push(request.config.value)
@@ -187,7 +189,7 @@ describe('the version is let go', () => {
       })
     })
     const socket = await send('/')
-    await sleep(50)
+    await until(() => arrived)
     socket.destroy()
     await until(() => errors.length > 0)
     expect(errors).toEqual([expect.any(RootswapError)])
@@ -199,8 +201,10 @@ describe('the version is let go', () => {
 describe('a hook before the plugin', () => {
   test('that asks after its client has gone is told so, and holds nothing', async () => {
     const errors: unknown[] = []
+    let arrived = false
     const { send, store } = await listen((app) => {
       app.addHook('onRequest', async (request, reply) => {
+        arrived = true
         await once(reply.raw, 'close')
         try {
           errors.push(request.config.value)
@@ -211,7 +215,7 @@ describe('a hook before the plugin', () => {
       app.get('/', () => 'late')
     })
     const socket = await send('/')
-    await sleep(50)
+    await until(() => arrived)
     socket.destroy()
     await until(() => errors.length > 0)
     expect(errors).toEqual([expect.objectContaining({ code: 'ERR_STALE_SNAPSHOT' })])

@@ -70,7 +70,7 @@ export async function listen(
   }
 }
 
-export async function until(holds: () => boolean, withinMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = 60_000): Promise<void> {
   for (let waited = 0; waited < withinMs; waited += 5) {
     if (holds()) return
     await sleep(5)
