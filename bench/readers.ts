@@ -9,7 +9,7 @@ const SLICE_MS = 500
 const PAIRS = 7
 /** The writer is paced a little above what the goal asks for; a row below it is void. */
 const LEAST = 100_000
-const TARGET = 115_000
+const TARGET = 104_000
 const GOALS = [
   { job: '`current.a.b.c`, each version with a new leaf,', goal: 0.85, read: readCurrent },
   { job: '`get` of an unchanged leaf', goal: 0.75, read: readLeaf },

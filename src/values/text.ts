@@ -55,6 +55,8 @@ export class Text {
   wide = 0
   /** Of the key packed last, where it is no string: its word if it needs no node, else 1. */
   keyWord = 1
+  /** A word that was read to have it near; nobody asks what it is. */
+  ahead = 0
   readonly m: Int32Array
   /** One double, and its two words. */
   readonly #float: Float64Array

@@ -22,6 +22,7 @@ import {
   referenceTo,
   stamp,
   TAG_NODE,
+  TAG_OBJECT,
   TRIE,
 } from '../memory/kinds.ts'
 import type { Offset } from '../memory/words.ts'
@@ -74,7 +75,9 @@ function isEntryOf(m: Int32Array, text: Text, entry: Offset, packed: Packed): bo
   return entryHash(m, entry) === text.hashed && entryHasKey(m, text, entry, packed)
 }
 
-/** Where the bucket names the entry of the key that `text` packed last, or 0. */
+/** Where the bucket names the entry of the key that `text` packed last, or 0. Of a large dictionary
+ *  neither entry nor value is in a cache: where the value is an object, its head is read before the
+ *  entry's key is compared, so that the processor waits for both at the same time. */
 function bucketFind(m: Int32Array, text: Text, bucket: Offset, packed: Packed): Offset {
   const count = ownOf(m, bucket)
   const first = bucket + 3 + markWords(count)
@@ -82,6 +85,8 @@ function bucketFind(m: Int32Array, text: Text, bucket: Offset, packed: Packed): 
   for (let index = 0; index < count; index++) {
     const marks = m[bucket + 3 + (index >> 2)] as number
     if (((marks >>> ((index & 3) << 3)) & 255) !== mark) continue
+    const value = m[first + count + index] as number
+    if ((value & 7) === TAG_OBJECT) text.ahead = m[nodeOf(value)] as number
     if (entryHasKey(m, text, nodeOf(m[first + index] as number), packed)) return first + index
   }
   return 0

@@ -232,8 +232,8 @@ const repairs: ModelScenario = {
     ...journalScenario(seen),
     crashes: 2,
     preemptions: -1,
-    random: 4_000,
-    seconds: 6,
+    random: 8_000,
+    seconds: 30,
   }),
 }
 
