@@ -21,7 +21,7 @@
 import type { Offset } from './words.ts'
 
 export const MAGIC = 0x72737770
-export const FORMAT = 2
+export const FORMAT = 3
 
 /* ---- header: one word each ------------------------------------------------------------------ */
 
@@ -105,7 +105,7 @@ export const REQUEST_AT = 56
 export const RECYCLED_AT = 58
 
 /** How many threads wait for the lock to be given; too many after a death; atomic add. */
-export const LOCK_WAITERS_AT = 59
+export const LOCK_WAITERS_AT = 62
 /** L: the serial number of the newest counted block that has one; wraps, never 0 in a block. */
 export const SERIAL_AT = 57
 

@@ -33,8 +33,8 @@ export function cellAt(layout: Layout, cell: number): Offset {
 
 /** How many cells may be in use: those below were claimed at some time. One that is claimed after
  *  the look is as one that is named after it. */
-export function cellsInUse({ words }: Memory): number {
-  return words.load(CLAIMED_CELLS_AT)
+export function cellsInUse({ words, layout }: Memory): number {
+  return Math.min(words.load(CLAIMED_CELLS_AT), layout.cells)
 }
 
 export function hasVersions(state: number): boolean {

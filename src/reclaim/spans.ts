@@ -14,6 +14,7 @@
  * are taken first; until the last transaction they are stray, and the reaper gives them back.
  */
 
+import { corrupt } from '../errors.ts'
 import { type Allocator } from '../memory/allocator.ts'
 import { blockWords, spanAt, spanOf, spanStart } from '../memory/span-table.ts'
 import { FREE, sizeClassOf } from '../memory/kinds.ts'
@@ -81,10 +82,10 @@ export class Spans {
   /** Frees a block within the open transaction. False: a long run, of which only the tail was
    *  freed; the caller keeps the block on a list and calls again in another transaction. */
   free(block: Offset): boolean {
-    const journal = this.#journal
-    if (sizeClassOf(this.#m, block) === LARGE) return this.#freeRun(block)
-    journal.add(FREED_AT, 1)
-    this.#freeSmall(block, sizeClassOf(this.#m, block))
+    const sizeClass = sizeClassOf(this.#m, block)
+    if (sizeClass === LARGE) return this.#freeRun(block)
+    this.#journal.add(FREED_AT, 1)
+    this.#freeSmall(block, sizeClass)
     return true
   }
 
@@ -191,7 +192,9 @@ export class Spans {
     const at = spanAt(this.#layout, span)
     const count = journal.add(at + SPAN_FREE_COUNT, 1)
     journal.append(block, FREE | (sizeClass << 4))
-    journal.append(block + 1, journal.exchange(at + SPAN_FREE, block))
+    const next = journal.exchange(at + SPAN_FREE, block)
+    if (next === block) throw corrupt('a block is freed twice', { block })
+    journal.append(block + 1, next)
     if (count === 1) this.#link(CLASS_HEADS_AT + sizeClass, span)
     if (count === this.#blocksPerSpan[sizeClass]) this.#retire(span, sizeClass)
   }

@@ -35,6 +35,7 @@ import {
   CELL_OLDEST,
   CELL_ROOT,
   CELL_STATE,
+  CLAIMED_CELLS_AT,
   CLASSES_MAX,
   DEAD_AT,
   RCU_AT,
@@ -139,7 +140,7 @@ class Verification {
     this.#slots()
     this.#shapes()
     this.#root(this.#m[RCU_AT] as number)
-    for (let cell = 0; cell < this.#memory.layout.cells; cell++) this.#cell(cell)
+    this.#cells()
     this.#zombieList()
     this.#deadList()
     this.#walk()
@@ -203,6 +204,15 @@ class Verification {
         this.census.damage(`shape ${id} names a block that is not it`)
       }
     }
+  }
+
+  #cells(): void {
+    const { words, layout } = this.#memory
+    const mark = words.load(CLAIMED_CELLS_AT)
+    if (mark < 0 || mark > layout.cells) {
+      this.census.damage(`${mark} root cells are said to be in use, of ${layout.cells}`)
+    }
+    for (let cell = 0; cell < layout.cells; cell++) this.#cell(cell)
   }
 
   #cell(cell: number): void {

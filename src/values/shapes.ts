@@ -42,6 +42,8 @@ export class Shape {
   lastKey: string | undefined = undefined
   lastStep: Shape | undefined = undefined
   steps: Map<string, Shape> | undefined = undefined
+  /** Of one that was only read. */
+  readonly #own: readonly string[] | undefined
   #keys: readonly string[] | undefined = undefined
   /** Made for shapes that are looked into often. */
   #table: SlotTable | undefined = undefined
@@ -49,14 +51,14 @@ export class Shape {
   /** May be shared with descendants: an index of `count` or more is not of this shape. */
   #slots: Map<string, number> | undefined = undefined
 
-  /** A step from a shape, or what begins a trie; with `keys`, one that is no step of any. */
-  constructor(parent: Shape | undefined, key: string, keys?: readonly string[]) {
+  /** A step from a shape, or what begins a trie; with `own` keys, one that was only read: it has
+   *  them after those of the shape that it was published to follow. */
+  constructor(parent: Shape | undefined, key: string, own?: readonly string[]) {
     this.parent = parent
     this.key = key
-    this.count = parent === undefined ? 0 : parent.count + 1
-    if (keys === undefined) return
-    this.count = keys.length
-    this.#keys = keys
+    this.#own = own
+    this.count =
+      (parent === undefined ? 0 : parent.count) + (own?.length ?? Number(parent !== undefined))
   }
 
   /** In JavaScript's order. */
@@ -65,9 +67,27 @@ export class Shape {
   }
 
   #collectKeys(): readonly string[] {
-    const keys = keysTo(this)
+    const keys = this.#own === undefined ? keysTo(this) : this.#keysRead()
     this.#keys = keys
     return keys
+  }
+
+  #keysRead(): readonly string[] {
+    const keys = new Array<string>(this.count)
+    let end = this.#copyTo(keys, this.count)
+    // Bound: ids; a parent's is lower.
+    for (let step = this.parent; end > 0; step = (step as Shape).parent) {
+      end = (step as Shape).#copyTo(keys, end)
+    }
+    return keys
+  }
+
+  /** Puts all its keys, or those that were read with it, before `end`; where they begin. */
+  #copyTo(keys: string[], end: number): number {
+    const list: readonly string[] = this.#keys ?? this.#own ?? this.keys
+    const begin = end - list.length
+    for (let index = 0; index < list.length; index++) keys[begin + index] = list[index] as string
+    return begin
   }
 
   /** Where the key's value is among the object's words, or -1. */
@@ -92,8 +112,9 @@ export class Shape {
   #collectSlots(): Map<string, number> {
     const above = this.parent === undefined ? undefined : this.parent.#slots
     let slots: Map<string, number>
-    if (above !== undefined && above.size === this.count - 1) {
-      slots = above.set(this.key, this.count - 1)
+    if (above !== undefined && above.size === (this.parent as Shape).count) {
+      slots = above
+      for (const key of this.#own ?? [this.key]) slots.set(key, slots.size)
     } else {
       slots = new Map()
       for (const key of this.keys) slots.set(key, slots.size)
@@ -218,26 +239,23 @@ export class Shapes {
     }
   }
 
-  /** What reading needs of a shape: its keys, without a step for each of them and its parents'. */
+  /** What reading needs of a shape and of those that it follows: their own keys, once. */
   #read(id: number): Shape {
-    const lists: (readonly string[])[] = []
+    const met: [id: number, node: Offset][] = []
+    let above: Shape | undefined
     // Bound: ids; a parent's is lower.
-    for (let next = id; ;) {
-      const known = this.#byId[next]
-      if (known !== undefined) {
-        lists.push(known.keys)
-        break
-      }
+    for (let next = id; next >= 0 && above === undefined;) {
       const node = this.#nodeOf(next)
-      const parent = this.#parentOf(node, next)
-      lists.push(this.#ownKeys(node))
-      if (parent < 0) break
-      next = parent
+      met.push([next, node])
+      next = this.#parentOf(node, next)
+      if (next >= 0) above = this.#byId[next]
     }
-    const shape = new Shape(undefined, '', lists.reverse().flat())
     while (this.#byId.length < id) this.#byId.push(undefined)
-    this.#register(shape, id)
-    return shape
+    for (const [at, node] of met.reverse()) {
+      above = new Shape(above, '', this.#ownKeys(node))
+      this.#register(above, at)
+    }
+    return above as Shape
   }
 
   #nodeOf(id: number): Offset {

@@ -13,12 +13,13 @@ import {
 } from '../../../src/memory/kinds.ts'
 import {
   CELL_ROOT,
+  CLAIMED_CELLS_AT,
   CLASS_HEADS_AT,
   SLOT_CACHES,
   SPAN_FREE,
   SPAN_FREE_COUNT,
 } from '../../../src/memory/layout.ts'
-import { RECORD_ROOT } from '../../../src/memory/record.ts'
+import { RECORD_OUT, RECORD_ROOT } from '../../../src/memory/record.ts'
 import { spanAt } from '../../../src/memory/span-table.ts'
 import type { HeapThread } from '../../../src/reclaim/thread.ts'
 import { verifyHeap } from '../../../src/reclaim/verify.ts'
@@ -127,6 +128,33 @@ test('a block of a wrong class is named', () => {
     m[child] = (m[child] as number) ^ (1 << 4)
   })
   expect(damages.join('\n')).toMatch(/wrong class: node \d+ says \d+/)
+})
+
+test.each([
+  ['fewer', 0, /root cell 0 is in use, and no round looks at it/],
+  ['more', 2 ** 20, /1048576 root cells are said to be in use, of \d+/],
+  ['less than no', -1, /-1 root cells are said to be in use, of \d+/],
+])('%s root cells than there are', (_, mark, damage) => {
+  const damages = damagesAfter(({ m }) => {
+    m[CLAIMED_CELLS_AT] = mark
+  })
+  expect(damages.join('\n')).toMatch(damage)
+})
+
+test('a version that replaces a node twice frees it once', () => {
+  const store = createStore({ a: { b: { c: 1 } }, pad: [1, 2] })
+  const { m, layout } = memoryOfHandle(store.handle, 'store')
+  const change = (c: number) => (draft: { a: { b: { c: number } } }) => {
+    draft.a.b.c = c
+  }
+  store.update(change(2))
+  const out = (m[layout.cellsAt + CELL_ROOT] as number) + RECORD_OUT
+  m[out + 2] = m[out] as number
+  const damage = expect.objectContaining({ code: 'ERR_CORRUPT_HEAP' })
+  expect(() => {
+    for (let c = 0; c < 60; c++) store.update(change(c))
+  }).toThrow(damage)
+  store.close()
 })
 
 test('a cached block of a wrong class is named', () => {

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { LOCK_WAITERS_AT } from '../../../src/memory/layout.ts'
 import { knownRecords } from '../../../src/reclaim/cells.ts'
 import { HeapThread } from '../../../src/reclaim/thread.ts'
 import type { OpenStore } from '../../../src/store/store.ts'
@@ -117,6 +118,7 @@ describe('fork', () => {
       branch.close()
     }
     expect(store.stats().publishes).toBe(before + 2_000)
+    expect(inside(store).memory.m[LOCK_WAITERS_AT]).toBe(0)
     expect(store.heap.stores()).toHaveLength(1)
     expect(left(store).versions).toBe(1)
     store.close()

@@ -78,6 +78,23 @@ describe('shapes', () => {
     expect(ctx.shapes.of(51).keys).toStrictEqual(['a 7', 'b', 'e'])
   })
 
+  it('that begin alike are read once where they are alike', () => {
+    const memory = makeMemory()
+    const ctx = makeThread(memory)
+    const common = keysOfSize(60)
+    idOf(ctx, common)
+    const ids = Array.from({ length: 100 }, (_, own) => idOf(ctx, [...common, `own ${own}`]))
+    const other = makeThread(memory, 1)
+    const read = vi.spyOn(other.text, 'readAt')
+    for (const [own, id] of ids.entries()) {
+      expect(other.shapes.of(id).slotOf(`own ${own}`)).toBe(60)
+      expect(other.shapes.of(id).slotOf('key59')).toBe(59)
+      expect(other.shapes.of(id).keys).toStrictEqual([...common, `own ${own}`])
+    }
+    expect(read).toHaveBeenCalledTimes(160)
+    expect(other.shapes.of(0)).toMatchObject({ id: 0, keys: common })
+  })
+
   it.each([
     ['a parent that comes later', 4, 4],
     ['itself as its parent', 4, 3],
