@@ -3,7 +3,7 @@
 import type { Mutation } from './mutation.ts'
 
 const damage =
-  /damaged|out of order|leaked|wrong count|in two lists|has count|nobody frees|freed twice|I5|I8/
+  /damaged|out of order|leaked|wrong count|in two lists|has count|nobody frees|I5|I8/
 const stolen = /nothing orders|damaged|frees block|freed word|I5|the document|has count|published/
 
 export const threads: readonly Mutation[] = [
@@ -202,7 +202,7 @@ export const threads: readonly Mutation[] = [
       },
     ],
     scenarios: ['crash-abort'],
-    cause: /frees block|in two lists|damaged|broken free list/,
+    cause: /frees block|in two lists|damaged|broken free list|freed twice/,
   },
   {
     name: 'carved-spans-left',
