@@ -2,8 +2,7 @@
 
 import type { Mutation } from './mutation.ts'
 
-const damage =
-  /damaged|out of order|leaked|wrong count|in two lists|has count|nobody frees|I5|I8/
+const damage = /damaged|out of order|leaked|wrong count|in two lists|has count|nobody frees|I5|I8/
 const stolen = /nothing orders|damaged|frees block|freed word|I5|the document|has count|published/
 
 export const threads: readonly Mutation[] = [
