@@ -50,8 +50,6 @@ export class Writer {
   readonly #name: string
   readonly #delta: Delta
   #closed = false
-  /** It may have the cell's turn. */
-  #tookTurn = false
   #unreclaimed = 0
   #retiredWords = 0
 
@@ -188,11 +186,9 @@ export class Writer {
     const { tag } = thread.slot
     for (let waited = 0; waited < maxWaitMs; waited++) {
       const owner = words.load(turnAt)
-      this.#tookTurn = owner === tag
-      if (this.#tookTurn) return
+      if (owner === tag) return
       if (owner === 0) {
         if (losses < TURN_AFTER_LOSSES) return
-        this.#tookTurn = true // first: an error after the swap leaves it known
         if (words.compareExchange(turnAt, 0, tag) === 0) return
       }
       words.wait(turnAt, owner, 1)
@@ -200,12 +196,11 @@ export class Writer {
   }
 
   #giveTurn(): void {
-    if (!this.#tookTurn) return
     const { words } = this.#attachment.memory
     const turnAt = this.#cell.at + CELL_TURN
     const { tag } = this.#attachment.thread.slot
+    if (words.load(turnAt) !== tag) return
     if (words.compareExchange(turnAt, tag, 0) === tag) words.notify(turnAt)
-    this.#tookTurn = false // last: an error before leaves it to the next write
   }
 
   #afterPublish(version: number): void {

@@ -67,24 +67,23 @@ export class Shape {
   }
 
   #collectKeys(): readonly string[] {
-    const keys = this.#own === undefined ? keysTo(this) : this.#keysRead()
+    const keys = new Array<string>(this.count)
+    let end = this.count === 0 ? 0 : this.#copyTo(keys, this.count)
+    // Bound: each step up has fewer keys, or one that was read a lower id.
+    for (let step = this.parent; end > 0 && step !== undefined; step = step.parent) {
+      end = step.#copyTo(keys, end)
+    }
     this.#keys = keys
     return keys
   }
 
-  #keysRead(): readonly string[] {
-    const keys = new Array<string>(this.count)
-    let end = this.#copyTo(keys, this.count)
-    // Bound: ids; a parent's is lower.
-    for (let step = this.parent; end > 0; step = (step as Shape).parent) {
-      end = (step as Shape).#copyTo(keys, end)
-    }
-    return keys
-  }
-
-  /** Puts all its keys, or those that were read with it, before `end`; where they begin. */
+  /** Puts all its keys, or those that it adds to its parent's, before `end`; where they begin. */
   #copyTo(keys: string[], end: number): number {
-    const list: readonly string[] = this.#keys ?? this.#own ?? this.keys
+    const list = this.#keys ?? this.#own
+    if (list === undefined) {
+      keys[end - 1] = this.key
+      return end - 1
+    }
     const begin = end - list.length
     for (let index = 0; index < list.length; index++) keys[begin + index] = list[index] as string
     return begin
@@ -122,17 +121,6 @@ export class Shape {
     this.#slots = slots
     return slots
   }
-}
-
-function keysTo(shape: Shape): readonly string[] {
-  const keys = new Array<string>(shape.count)
-  let step: Shape | undefined = shape
-  // Bound: each step up has one key fewer.
-  for (let index = shape.count - 1; index >= 0 && step !== undefined; index--) {
-    keys[index] = step.key
-    step = step.parent
-  }
-  return keys
 }
 
 export class Shapes {

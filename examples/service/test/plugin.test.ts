@@ -1,13 +1,38 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import fastify from 'fastify'
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createStore, RootswapError, type Snapshot } from 'rootswap'
 import { storePlugin } from 'rootswap/fastify'
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { closeStages, listen, type Settings, until } from './server.ts'
 
 afterEach(closeStages)
+
+/** A handler or hook that asks for its version after its client has gone. */
+class Late {
+  /** What it got. */
+  readonly errors: unknown[] = []
+  #arrived = false
+
+  readonly ask = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    this.#arrived = true
+    await once(reply.raw, 'close')
+    try {
+      this.errors.push(request.config.value)
+    } catch (error) {
+      this.errors.push(error)
+    }
+  }
+
+  /** The client goes once it has been heard; returns when the handler has asked. */
+  async goneFrom(socket: Socket): Promise<void> {
+    await until(() => this.#arrived)
+    socket.destroy()
+    await until(() => this.errors.length > 0)
+  }
+}
 
 describe('request.config', () => {
   test('is one version for the whole request, whatever is published meanwhile', async () => {
@@ -175,23 +200,12 @@ describe('the version is let go', () => {
   })
 
   test('and a handler that goes on after its client is told so, and holds nothing', async () => {
-    const errors: unknown[] = []
-    let arrived = false
+    const late = new Late()
     const { send, store } = await listen((app) => {
-      app.get('/', async (request, reply) => {
-        arrived = true
-        await once(reply.raw, 'close')
-        try {
-          errors.push(request.config.value)
-        } catch (error) {
-          errors.push(error)
-        }
-      })
+      app.get('/', late.ask)
     })
-    const socket = await send('/')
-    await until(() => arrived)
-    socket.destroy()
-    await until(() => errors.length > 0)
+    await late.goneFrom(await send('/'))
+    const { errors } = late
     expect(errors).toEqual([expect.any(RootswapError)])
     expect(errors[0]).toMatchObject({ code: 'ERR_STALE_SNAPSHOT' })
     expect(store.stats().snapshots).toBe(0)
@@ -200,24 +214,13 @@ describe('the version is let go', () => {
 
 describe('a hook before the plugin', () => {
   test('that asks after its client has gone is told so, and holds nothing', async () => {
-    const errors: unknown[] = []
-    let arrived = false
+    const late = new Late()
     const { send, store } = await listen((app) => {
-      app.addHook('onRequest', async (request, reply) => {
-        arrived = true
-        await once(reply.raw, 'close')
-        try {
-          errors.push(request.config.value)
-        } catch (error) {
-          errors.push(error)
-        }
-      })
+      app.addHook('onRequest', late.ask)
       app.get('/', () => 'late')
     })
-    const socket = await send('/')
-    await until(() => arrived)
-    socket.destroy()
-    await until(() => errors.length > 0)
+    await late.goneFrom(await send('/'))
+    const { errors } = late
     expect(errors).toEqual([expect.objectContaining({ code: 'ERR_STALE_SNAPSHOT' })])
     expect(store.stats().snapshots).toBe(0)
   })
